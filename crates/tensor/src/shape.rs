@@ -1,0 +1,101 @@
+//! The extents of a tensor.
+
+use std::fmt;
+use std::ops::Deref;
+
+/// The most axes a tensor may have.
+pub const MAX_RANK: usize = 6;
+
+/// The extents of a tensor, outermost axis first; a plain value, compared and copied as such.
+///
+/// ```
+/// # use graft_tensor::Shape;
+/// let s = Shape::from([2, 3]);
+/// assert_eq!(s.len(), 2);              // axes
+/// assert_eq!(s.elements(), 6);         // numbers
+/// assert_eq!(s.to_string(), "(2, 3)"); // as numpy writes it
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub struct Shape {
+    dims: [usize; MAX_RANK],
+    rank: usize,
+}
+
+impl Shape {
+    /// A shape from any list of extents, or `None` beyond [`MAX_RANK`] axes.
+    pub fn try_new(dims: &[usize]) -> Option<Self> {
+        let mut s = Self { dims: [0; MAX_RANK], rank: dims.len() };
+        s.dims.get_mut(..dims.len())?.copy_from_slice(dims);
+        Some(s)
+    }
+
+    /// How many numbers a tensor of this shape holds, or `None` if that overflows.
+    pub fn checked_elements(&self) -> Option<usize> {
+        self.iter().try_fold(1usize, |n, &d| n.checked_mul(d))
+    }
+
+    /// How many numbers a tensor of this shape holds.
+    ///
+    /// # Panics
+    /// On overflow; a shape read from a file goes through [`Shape::checked_elements`].
+    pub fn elements(&self) -> usize {
+        self.checked_elements().unwrap_or_else(|| panic!("the shape {self} has more elements than can be counted"))
+    }
+
+    /// The same shape with another extent of the outermost axis.
+    ///
+    /// # Panics
+    /// On a shape without axes.
+    pub fn with_rows(mut self, rows: usize) -> Self {
+        assert!(self.rank > 0, "a scalar has no rows");
+        self.dims[0] = rows;
+        self
+    }
+}
+
+impl Deref for Shape {
+    type Target = [usize];
+    fn deref(&self) -> &[usize] {
+        &self.dims[..self.rank]
+    }
+}
+
+impl<const N: usize> From<[usize; N]> for Shape {
+    fn from(dims: [usize; N]) -> Self {
+        const { assert!(N <= MAX_RANK) };
+        Self::from(&dims[..])
+    }
+}
+
+impl From<&[usize]> for Shape {
+    /// # Panics
+    /// Beyond [`MAX_RANK`] axes.
+    fn from(dims: &[usize]) -> Self {
+        Self::try_new(dims).unwrap_or_else(|| panic!("a shape has at most {MAX_RANK} axes, got {}", dims.len()))
+    }
+}
+
+impl PartialEq<[usize]> for Shape {
+    fn eq(&self, other: &[usize]) -> bool {
+        **self == *other
+    }
+}
+
+impl<const N: usize> PartialEq<[usize; N]> for Shape {
+    fn eq(&self, other: &[usize; N]) -> bool {
+        **self == *other
+    }
+}
+
+impl fmt::Display for Shape {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let dims = self.iter().map(usize::to_string).collect::<Vec<_>>().join(", ");
+        write!(f, "({dims}{})", if self.rank == 1 { "," } else { "" })
+    }
+}
+
+impl fmt::Debug for Shape {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}

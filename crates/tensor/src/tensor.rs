@@ -1,0 +1,186 @@
+//! The tensor itself: a shape over shared numbers, copied only when a second owner wants to change them.
+
+use std::sync::Arc;
+
+use graft_kernels::Buffer;
+
+use crate::{Result, Shape, TensorError};
+
+/// A contiguous f32 tensor in C order. Cloning shares the numbers; writing to a shared one copies them first.
+///
+/// ```
+/// # use graft_tensor::Tensor;
+/// let x = Tensor::new([2, 2], &[1.0, 2.0, 3.0, 4.0])?;
+/// let mut y = x.clone();
+/// y.data_mut()[0] = 9.0;
+/// assert_eq!((x.data()[0], y.data()[0]), (1.0, 9.0));
+/// # Ok::<(), graft_tensor::TensorError>(())
+/// ```
+#[derive(Clone)]
+pub struct Tensor {
+    shape: Shape,
+    data: Arc<Buffer>,
+}
+
+impl Tensor {
+    /// A tensor of these numbers.
+    ///
+    /// # Errors
+    /// [`TensorError::Shape`] if their count is not the shape's.
+    pub fn new(shape: impl Into<Shape>, values: &[f32]) -> Result<Self> {
+        let shape = shape.into();
+        if shape.checked_elements() != Some(values.len()) {
+            return Err(TensorError::shape("Tensor::new", format!("{} values", values.len()), &shape));
+        }
+        Ok(Self::from_buffer(shape, Buffer::from(values)))
+    }
+
+    /// A tensor that takes over a buffer.
+    ///
+    /// # Panics
+    /// If the buffer's length is not the shape's.
+    pub fn from_buffer(shape: impl Into<Shape>, data: Buffer) -> Self {
+        let shape = shape.into();
+        assert_eq!(shape.elements(), data.len(), "a buffer of another length than the shape {shape}");
+        Self { shape, data: Arc::new(data) }
+    }
+
+    /// All zeros.
+    pub fn zeros(shape: impl Into<Shape>) -> Self {
+        let shape = shape.into();
+        Self::from_buffer(shape, Buffer::zeroed(shape.elements()))
+    }
+
+    /// All zeros, or an error where there is no room: for shapes that a file or a user gave.
+    ///
+    /// # Errors
+    /// [`TensorError::OutOfMemory`].
+    pub fn try_zeros(shape: impl Into<Shape>) -> Result<Self> {
+        let shape = shape.into();
+        let len = shape.checked_elements().ok_or(graft_kernels::OutOfMemory { len: usize::MAX })?;
+        Ok(Self::from_buffer(shape, Buffer::try_zeroed(len)?))
+    }
+
+    /// The same number everywhere.
+    pub fn full(shape: impl Into<Shape>, value: f32) -> Self {
+        Self::from_fn(shape, |_| value)
+    }
+
+    /// A tensor without axes.
+    pub fn scalar(value: f32) -> Self {
+        Self::full([], value)
+    }
+
+    /// Number `i`, in C order, is `f(i)`.
+    pub fn from_fn(shape: impl Into<Shape>, mut f: impl FnMut(usize) -> f32) -> Self {
+        let mut t = Self::zeros(shape);
+        t.data_mut().iter_mut().enumerate().for_each(|(i, v)| *v = f(i));
+        t
+    }
+
+    /// The extents.
+    pub fn shape(&self) -> &Shape {
+        &self.shape
+    }
+
+    /// The numbers, in C order.
+    pub fn data(&self) -> &[f32] {
+        &self.data
+    }
+
+    /// The numbers, to be changed: copied first if another tensor shares them.
+    pub fn data_mut(&mut self) -> &mut [f32] {
+        Arc::make_mut(&mut self.data)
+    }
+
+    /// The one number of a tensor that has one.
+    ///
+    /// # Errors
+    /// [`TensorError::Shape`] if it has another count of them.
+    pub fn item(&self) -> Result<f32> {
+        match *self.data() {
+            [v] => Ok(v),
+            _ => Err(TensorError::shape("item", "one element", &self.shape)),
+        }
+    }
+
+    /// The same numbers under another shape; nothing is copied.
+    ///
+    /// # Errors
+    /// [`TensorError::Shape`] if the counts differ.
+    pub fn reshape(&self, shape: impl Into<Shape>) -> Result<Self> {
+        let shape = shape.into();
+        if shape.checked_elements() != Some(self.data.len()) {
+            return Err(TensorError::shape("reshape", format!("{} elements", self.data.len()), &shape));
+        }
+        Ok(Self { shape, data: Arc::clone(&self.data) })
+    }
+
+    /// The extent of the outermost axis: the pictures of a batch, the rows of a matrix.
+    ///
+    /// # Panics
+    /// On a tensor without axes.
+    pub fn rows(&self) -> usize {
+        self.shape[0]
+    }
+
+    /// How many numbers one row holds.
+    pub fn row_len(&self) -> usize {
+        self.shape[1..].iter().product()
+    }
+
+    /// Row `i` of the outermost axis.
+    pub fn row(&self, i: usize) -> &[f32] {
+        let n = self.row_len();
+        &self.data[i * n..(i + 1) * n]
+    }
+
+    /// Rows `from..to` of the outermost axis, copied.
+    ///
+    /// # Errors
+    /// [`TensorError::Shape`] if the range is not within the tensor.
+    pub fn slice_rows(&self, from: usize, to: usize) -> Result<Self> {
+        if self.shape.is_empty() || from > to || to > self.rows() {
+            return Err(TensorError::shape("slice_rows", format!("rows {from}..{to}"), &self.shape));
+        }
+        let n = self.row_len();
+        Self::new(self.shape.with_rows(to - from), &self.data[from * n..to * n])
+    }
+
+    /// Tensors of one row shape, one under the other.
+    ///
+    /// # Errors
+    /// [`TensorError::Shape`] if there is none, or if a row shape differs.
+    pub fn concat_rows(parts: &[Self]) -> Result<Self> {
+        let Some(first) = parts.first().filter(|p| !p.shape.is_empty()) else {
+            return Err(TensorError::shape("concat_rows", "at least one tensor with rows", &Shape::default()));
+        };
+        if let Some(odd) = parts.iter().find(|p| p.shape.get(1..) != first.shape.get(1..)) {
+            return Err(TensorError::shape("concat_rows", format!("rows like those of {}", first.shape), &odd.shape));
+        }
+        let mut all = Self::try_zeros(first.shape.with_rows(parts.iter().map(Self::rows).sum()))?;
+        let mut rest = all.data_mut();
+        for p in parts {
+            let (head, tail) = rest.split_at_mut(p.data.len());
+            head.copy_from_slice(p.data());
+            rest = tail;
+        }
+        Ok(all)
+    }
+}
+
+impl PartialEq for Tensor {
+    /// The same shape and the same numbers (a NaN equals nothing, as ever).
+    fn eq(&self, other: &Self) -> bool {
+        self.shape == other.shape && self.data() == other.data()
+    }
+}
+
+impl std::fmt::Debug for Tensor {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        const SHOWN: usize = 8;
+        let dots = if self.data.len() > SHOWN { ", …" } else { "" };
+        let shown = self.data().iter().take(SHOWN).map(f32::to_string).collect::<Vec<_>>().join(", ");
+        write!(f, "Tensor{} [{shown}{dots}]", self.shape)
+    }
+}

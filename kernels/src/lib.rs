@@ -1,0 +1,4 @@
+//! Under construction.
+mod buffer;
+pub mod random;
+pub use buffer::{Buffer, OutOfMemory};
