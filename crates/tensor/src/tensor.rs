@@ -90,7 +90,8 @@ impl Tensor {
 
     /// The numbers, to be changed: copied first if another tensor shares them.
     pub fn data_mut(&mut self) -> &mut [f32] {
-        Arc::make_mut(&mut self.data)
+        let own: &mut Buffer = Arc::make_mut(&mut self.data);
+        own
     }
 
     /// The one number of a tensor that has one.
