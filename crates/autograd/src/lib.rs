@@ -1,2 +1,6 @@
-#![forbid(unsafe_code)]
 //! Under construction.
+#![forbid(unsafe_code)]
+
+mod tape;
+
+pub use tape::{Gradients, Tape, Var};
