@@ -1,10 +1,12 @@
 //! f32 tensors: a shape and numbers in C order, images as N,H,W,C and filters as H,W,in,out, as Keras has them.
 #![forbid(unsafe_code)]
 
+mod atomic;
 mod error;
 mod shape;
 mod tensor;
 
+pub use atomic::write_atomically;
 pub use error::{Result, TensorError};
 pub use shape::{MAX_RANK, Shape};
 pub use tensor::Tensor;
