@@ -3,6 +3,8 @@
 
 mod atomic;
 mod error;
+pub mod npy;
+pub mod npz;
 mod shape;
 mod tensor;
 

@@ -29,9 +29,12 @@ impl Shape {
         Some(s)
     }
 
-    /// How many numbers a tensor of this shape holds, or `None` if that overflows.
+    /// How many numbers a tensor of this shape holds, or `None` if that overflows: for shapes that a file or a user gave.
+    ///
+    /// A zero among the extents does not excuse the others: the rows of (0, 2⁴⁰, 2⁴⁰) could not be counted either.
     pub fn checked_elements(&self) -> Option<usize> {
-        self.iter().try_fold(1usize, |n, &d| n.checked_mul(d))
+        let product = self.iter().try_fold(1usize, |n, &d| n.checked_mul(d.max(1)))?;
+        Some(if self.contains(&0) { 0 } else { product })
     }
 
     /// How many numbers a tensor of this shape holds.
@@ -39,7 +42,8 @@ impl Shape {
     /// # Panics
     /// On overflow; a shape read from a file goes through [`Shape::checked_elements`].
     pub fn elements(&self) -> usize {
-        self.checked_elements().unwrap_or_else(|| panic!("the shape {self} has more elements than can be counted"))
+        self.checked_elements()
+            .unwrap_or_else(|| panic!("the shape {self} has more elements than can be counted"))
     }
 
     /// The same shape with another extent of the outermost axis.
@@ -71,7 +75,8 @@ impl From<&[usize]> for Shape {
     /// # Panics
     /// Beyond [`MAX_RANK`] axes.
     fn from(dims: &[usize]) -> Self {
-        Self::try_new(dims).unwrap_or_else(|| panic!("a shape has at most {MAX_RANK} axes, got {}", dims.len()))
+        Self::try_new(dims)
+            .unwrap_or_else(|| panic!("a shape has at most {MAX_RANK} axes, got {}", dims.len()))
     }
 }
 

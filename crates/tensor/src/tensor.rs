@@ -154,10 +154,18 @@ impl Tensor {
     /// [`TensorError::Shape`] if there is none, or if a row shape differs.
     pub fn concat_rows(parts: &[Self]) -> Result<Self> {
         let Some(first) = parts.first().filter(|p| !p.shape.is_empty()) else {
-            return Err(TensorError::shape("concat_rows", "at least one tensor with rows", &Shape::default()));
+            return Err(TensorError::shape(
+                "concat_rows",
+                "at least one tensor with rows",
+                &Shape::default(),
+            ));
         };
         if let Some(odd) = parts.iter().find(|p| p.shape.get(1..) != first.shape.get(1..)) {
-            return Err(TensorError::shape("concat_rows", format!("rows like those of {}", first.shape), &odd.shape));
+            return Err(TensorError::shape(
+                "concat_rows",
+                format!("rows like those of {}", first.shape),
+                &odd.shape,
+            ));
         }
         let mut all = Self::try_zeros(first.shape.with_rows(parts.iter().map(Self::rows).sum()))?;
         let mut rest = all.data_mut();
