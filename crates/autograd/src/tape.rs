@@ -18,6 +18,7 @@
 
 use std::cell::RefCell;
 
+use graft_kernels::Isa;
 use graft_tensor::{Result, Shape, Tensor, TensorError};
 
 /// From the gradient of an output to those of the inputs that want one, in the inputs' order.
@@ -43,9 +44,9 @@ struct Node {
 /// assert_eq!(gradients.get(&x).unwrap().data(), [2.0, -4.0, 6.0]); // dL/dx = 2x
 /// # Ok::<(), graft_tensor::TensorError>(())
 /// ```
-#[derive(Default)]
 pub struct Tape {
     nodes: RefCell<Vec<Node>>,
+    isa: Isa,
 }
 
 /// A tensor that took part in a forward pass.
@@ -62,9 +63,14 @@ pub struct Gradients {
 }
 
 impl Tape {
-    /// An empty tape.
+    /// An empty tape, for the instruction set of this process.
     pub fn new() -> Self {
-        Self::default()
+        Self { nodes: RefCell::default(), isa: Isa::current() }
+    }
+
+    /// The instruction set that operations use.
+    pub fn isa(&self) -> Isa {
+        self.isa
     }
 
     /// A value whose gradient is wanted: a weight in training.
@@ -152,6 +158,12 @@ fn accumulate(total: &mut Option<Tensor>, gradient: Tensor) -> Result<()> {
         Some(t) => t.data_mut().iter_mut().zip(gradient.data()).for_each(|(t, g)| *t += g),
     }
     Ok(())
+}
+
+impl Default for Tape {
+    fn default() -> Self {
+        Self::new()
+    }
 }
 
 impl<'t> Var<'t> {

@@ -12,6 +12,8 @@ pub struct Weight {
     pub spec: WeightSpec,
     /// The numbers.
     pub value: Tensor,
+    /// Whether they have been given or drawn; until then they are zeros that cost no memory.
+    pub(crate) given: bool,
 }
 
 /// How a forward pass is to run.
@@ -25,11 +27,18 @@ pub struct Mode<'a> {
     pub epoch: u64,
     /// The data-set index of each row of the batch; empty means 0, 1, 2, ….
     pub samples: &'a [u64],
+    /// The place of the layer that is running; the model sets it.
+    pub layer: u64,
 }
 
-impl Mode<'_> {
-    /// A pass whose output is the answer: nothing is random.
-    pub const INFERENCE: Mode<'static> = Mode { training: false, seed: 0, epoch: 0, samples: &[] };
+impl<'a> Mode<'a> {
+    /// A pass whose output is the answer: nothing is random, no weight is to be moved.
+    pub const INFERENCE: Mode<'static> = Mode { training: false, seed: 0, epoch: 0, samples: &[], layer: 0 };
+
+    /// A pass that gradients will be asked of.
+    pub fn training(seed: u64, epoch: u64, samples: &'a [u64]) -> Self {
+        Mode { training: true, seed, epoch, samples, layer: 0 }
+    }
 }
 
 /// What a layer wants of one of its weights, before there are any numbers.
@@ -43,6 +52,18 @@ pub struct WeightSpec {
     pub initializer: Initializer,
     /// Whether gradient descent moves it; `false` for running statistics.
     pub by_gradient: bool,
+}
+
+impl WeightSpec {
+    /// A weight that gradient descent moves.
+    pub fn new(name: &'static str, shape: impl Into<Shape>, initializer: Initializer) -> Self {
+        Self { name, shape: shape.into(), initializer, by_gradient: true }
+    }
+
+    /// Running statistics, which a training pass updates by itself.
+    pub fn statistics(name: &'static str, shape: impl Into<Shape>, initializer: Initializer) -> Self {
+        Self { by_gradient: false, ..Self::new(name, shape, initializer) }
+    }
 }
 
 /// What a layer makes of its input.

@@ -1,83 +1,14 @@
 //! A stack of named layers.
 
-use std::ops::Range;
+use std::ops::{Range, RangeBounds};
 
 use graft_autograd::{Tape, Var};
+use graft_kernels::random::{Purpose, Stream};
 use graft_tensor::{Shape, Tensor};
 
-use graft_kernels::random::{Purpose, Stream};
-
 use crate::layer::{Mode, Weight, WeightSpec};
-use crate::{Layer, NnError, Result};
-
-/// A layer in its place: named, with its weights, frozen or not.
-pub struct Placed {
-    name: String,
-    layer: Box<dyn Layer>,
-    weights: Vec<Weight>,
-    /// Whether the weights have been given or drawn; until then they are zeros that cost no memory.
-    initialized: bool,
-    output_shape: Shape,
-    /// Whether training moves the weights. A frozen batch normalisation uses its running statistics.
-    pub trainable: bool,
-}
-
-impl Placed {
-    /// The layer's name, unique within the model.
-    pub fn name(&self) -> &str {
-        &self.name
-    }
-
-    /// The layer.
-    pub fn layer(&self) -> &dyn Layer {
-        &*self.layer
-    }
-
-    /// Its weights.
-    pub fn weights(&self) -> &[Weight] {
-        &self.weights
-    }
-
-    /// The shape of its output, without the batch axis.
-    pub fn output_shape(&self) -> &Shape {
-        &self.output_shape
-    }
-
-    /// Replaces one weight.
-    ///
-    /// # Errors
-    /// [`NnError::UnknownWeight`], or [`NnError::WeightShape`] if the shape is not the layer's.
-    pub fn set_weight(&mut self, name: &str, value: Tensor) -> Result<()> {
-        let layer = &self.name;
-        let weight = self.weights.iter_mut().find(|w| w.spec.name == name);
-        let weight = weight.ok_or_else(|| NnError::UnknownWeight { layer: layer.clone(), weight: name.to_owned() })?;
-        if weight.value.shape() != value.shape() {
-            return Err(NnError::WeightShape {
-                layer: layer.clone(),
-                weight: name.to_owned(),
-                expected: *weight.value.shape(),
-                got: *value.shape(),
-            });
-        }
-        weight.value = value;
-        self.initialized = true;
-        Ok(())
-    }
-
-    /// Whether a training step changes something here.
-    fn is_trained(&self) -> bool {
-        self.trainable && self.weights.iter().any(|w| w.spec.by_gradient)
-    }
-}
-
-/// Names one weight of a model: the layer's index and the weight's index within it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct WeightId {
-    /// Index of the layer.
-    pub layer: usize,
-    /// Index of the weight within the layer.
-    pub weight: usize,
-}
+use crate::placed::{Placed, WeightId};
+use crate::{Layer, LayerConfig, NnError, Result, names};
 
 /// A stack of layers, each fed by the one before it.
 ///
@@ -131,20 +62,35 @@ impl Sequential {
         let input = *self.output_shape();
         let output_shape = layer.output_shape(&input).map_err(|e| e.in_layer(&name))?;
         let specs = layer.weights(&input).map_err(|e| e.in_layer(&name))?;
-        let zeros = |spec: WeightSpec| Ok(Weight { spec, value: Tensor::try_zeros(spec.shape)? });
+        let zeros =
+            |spec: WeightSpec| Ok(Weight { spec, value: Tensor::try_zeros(spec.shape)?, given: false });
         let weights = specs.into_iter().map(zeros).collect::<Result<_>>()?;
-        self.layers.push(Placed { name, layer, weights, initialized: false, output_shape, trainable: true });
+        self.layers.push(Placed { name, layer, weights, output_shape, trainable: true });
         Ok(())
     }
 
-    /// Draws the initial weights of every layer that has not been given any.
+    /// Adds layers on top, such as a head's, with the names that Keras would give: `dense`, `dense_1`, `dropout`, ….
+    ///
+    /// # Errors
+    /// As [`Sequential::push`].
+    pub fn push_all(&mut self, layers: &[LayerConfig]) -> Result<()> {
+        for layer in layers {
+            let name = names::free(layer.default_name(), |name| self.index_of(name).is_some());
+            let built = layer.build().map_err(|e| e.in_layer(&name))?;
+            self.push_boxed(name, built)?;
+        }
+        Ok(())
+    }
+
+    /// Draws every weight that has not been given. Each has random numbers of its own, so that what one layer gets does
+    /// not depend on the sizes of the others.
     pub fn initialize(&mut self, seed: u64) {
-        for (i, l) in self.layers.iter_mut().enumerate().filter(|(_, l)| !l.initialized) {
-            let mut stream = Stream::new(seed, Purpose::Initialize, 0, i as u64);
-            for w in &mut l.weights {
+        for (i, l) in self.layers.iter_mut().enumerate() {
+            for (k, w) in l.weights.iter_mut().enumerate().filter(|(_, w)| !w.given) {
+                let mut stream = Stream::new(seed, Purpose::Initialize, k as u64, i as u64);
                 w.spec.initializer.fill(&w.spec.shape, &mut stream, w.value.data_mut());
+                w.given = true;
             }
-            l.initialized = true;
         }
     }
 
@@ -173,6 +119,17 @@ impl Sequential {
         self.layers.iter().position(|l| l.name == name)
     }
 
+    /// The place of a layer, or an error that lists the nearest names.
+    ///
+    /// # Errors
+    /// [`NnError::UnknownLayer`].
+    pub fn find(&self, name: &str) -> Result<usize> {
+        self.index_of(name).ok_or_else(|| NnError::UnknownLayer {
+            name: name.to_owned(),
+            known: names::suggest(name, self.layers.iter().map(Placed::name)),
+        })
+    }
+
     /// One weight.
     pub fn weight(&self, id: WeightId) -> &Weight {
         &self.layers[id.layer].weights[id.weight]
@@ -183,18 +140,78 @@ impl Sequential {
         &mut self.layers[id.layer].weights[id.weight].value
     }
 
+    /// Replaces one weight, such as `("block1_conv1", "kernel")`.
+    ///
+    /// # Errors
+    /// [`NnError::UnknownLayer`], [`NnError::UnknownWeight`], or [`NnError::WeightShape`].
+    pub fn set_weight(&mut self, layer: &str, weight: &str, value: Tensor) -> Result<()> {
+        let place = self.find(layer)?;
+        self.layers[place].set_weight(weight, value)
+    }
+
+    /// Every weight, from the input up, running statistics too.
+    pub fn weights(&self) -> impl Iterator<Item = (WeightId, &Placed, &Weight)> {
+        self.layers.iter().enumerate().flat_map(|(layer, l)| {
+            l.weights.iter().enumerate().map(move |(weight, w)| (WeightId { layer, weight }, l, w))
+        })
+    }
+
     /// The weights that training moves, from the input up.
     pub fn trained_weights(&self) -> Vec<WeightId> {
-        let of = |(layer, l): (usize, &Placed)| {
-            let moved = l.weights.iter().enumerate().filter(|(_, w)| l.trainable && w.spec.by_gradient);
-            moved.map(|(weight, _)| WeightId { layer, weight }).collect::<Vec<_>>()
-        };
-        self.layers.iter().enumerate().flat_map(of).collect()
+        let moved = self.weights().filter(|(_, l, w)| l.trainable && w.spec.by_gradient);
+        moved.map(|(id, ..)| id).collect()
     }
 
     /// How many numbers the model has learnt or is to learn.
     pub fn count_params(&self) -> usize {
-        self.layers.iter().flat_map(|l| &l.weights).map(|w| w.value.data().len()).sum()
+        self.layers.iter().map(Placed::count_params).sum()
+    }
+
+    /// Sets whether training moves the weights of these layers: `..` for all, `..18` for the first 18.
+    pub fn set_trainable(&mut self, layers: impl RangeBounds<usize>, trainable: bool) {
+        let chosen = self.layers.iter_mut().enumerate().filter(|(i, _)| layers.contains(i));
+        chosen.for_each(|(_, l)| l.trainable = trainable);
+    }
+
+    /// Freezes every layer.
+    pub fn freeze_all(&mut self) {
+        self.set_trainable(.., false);
+    }
+
+    /// Freezes one layer.
+    ///
+    /// # Errors
+    /// [`NnError::UnknownLayer`], with the nearest names.
+    pub fn freeze(&mut self, name: &str) -> Result<()> {
+        let layer = self.find(name)?;
+        self.layers[layer].trainable = false;
+        Ok(())
+    }
+
+    /// Unfreezes one layer.
+    ///
+    /// # Errors
+    /// [`NnError::UnknownLayer`], with the nearest names.
+    pub fn unfreeze(&mut self, name: &str) -> Result<()> {
+        let layer = self.find(name)?;
+        self.layers[layer].trainable = true;
+        Ok(())
+    }
+
+    /// Unfreezes the last `n` layers, counted as `model.layers[-n:]` counts them in Keras: every layer counts, whether
+    /// it has weights or not, and so does the input, at the far end. The last four of VGG16's base are three
+    /// convolutions and a pooling.
+    ///
+    /// # Errors
+    /// [`NnError::Argument`] if there are not so many.
+    pub fn unfreeze_last(&mut self, n: usize) -> Result<()> {
+        let count = self.layers.len();
+        if n > count + 1 {
+            let most = format!("at most {}, the number of layers with the input", count + 1);
+            return Err(NnError::argument("the number of layers to unfreeze", most, n));
+        }
+        self.set_trainable(count.saturating_sub(n).., true);
+        Ok(())
     }
 
     /// How many layers at the input's end give the same output for the same input throughout training: all before
@@ -208,7 +225,13 @@ impl Sequential {
     ///
     /// # Errors
     /// If `x` does not fit, naming the layer.
-    pub fn forward<'t>(&self, tape: &'t Tape, range: Range<usize>, x: Var<'t>, mode: &Mode<'_>) -> Result<Pass<'t>> {
+    pub fn forward<'t>(
+        &self,
+        tape: &'t Tape,
+        range: Range<usize>,
+        x: Var<'t>,
+        mode: &Mode<'_>,
+    ) -> Result<Pass<'t>> {
         let mut pass = Pass { y: x, trained: Vec::new(), updates: Vec::new() };
         for layer in range {
             pass = self.step(tape, layer, self.layers[layer].layer(), pass, mode)?;
@@ -251,14 +274,8 @@ impl Sequential {
     /// # Errors
     /// If `x` does not fit the first of them.
     pub fn predict_range(&self, range: Range<usize>, x: &Tensor) -> Result<Tensor> {
-        // Layer by layer on a tape of its own, so that no weight is taken for a leaf.
         let tape = Tape::new();
-        let mut y = tape.constant(x.clone());
-        for l in &self.layers[range] {
-            let weights: Vec<_> = l.weights.iter().map(|w| tape.constant(w.value.clone())).collect();
-            y = l.layer.forward(y, &weights, &Mode::INFERENCE).map_err(|e| e.in_layer(&l.name))?.y;
-        }
-        Ok(y.into_value())
+        Ok(self.forward(&tape, range, tape.constant(x.clone()), &Mode::INFERENCE)?.y.into_value())
     }
 
     /// One layer's part of a pass.
@@ -273,7 +290,7 @@ impl Sequential {
         let placed = &self.layers[index];
         let mut weights = Vec::with_capacity(placed.weights.len());
         for (weight, w) in placed.weights.iter().enumerate() {
-            if placed.trainable && w.spec.by_gradient {
+            if mode.training && placed.trainable && w.spec.by_gradient {
                 let var = tape.leaf(w.value.clone());
                 pass.trained.push((WeightId { layer: index, weight }, var.clone()));
                 weights.push(var);
@@ -282,9 +299,11 @@ impl Sequential {
             }
         }
         // A frozen layer runs as it will when the training is over (in Keras, too, since 2.2.5).
-        let mode = Mode { training: mode.training && (placed.trainable || placed.weights.is_empty()), ..*mode };
+        let training = mode.training && (placed.trainable || placed.weights.is_empty());
+        let mode = Mode { training, layer: index as u64, ..*mode };
         let out = layer.forward(pass.y, &weights, &mode).map_err(|e| e.in_layer(&placed.name))?;
-        pass.updates.extend(out.updates.into_iter().map(|(weight, v)| (WeightId { layer: index, weight }, v)));
+        pass.updates
+            .extend(out.updates.into_iter().map(|(weight, v)| (WeightId { layer: index, weight }, v)));
         pass.y = out.y;
         Ok(pass)
     }

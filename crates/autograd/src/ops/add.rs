@@ -1,0 +1,20 @@
+//! y = a + b, number by number.
+
+use graft_kernels::elementwise;
+use graft_tensor::Result;
+
+use super::same_shape;
+use crate::Var;
+
+impl<'t> Var<'t> {
+    /// The sum of two values of one shape.
+    ///
+    /// # Errors
+    /// [`graft_tensor::TensorError::Shape`] if the shapes differ.
+    pub fn add(&self, other: &Var<'t>) -> Result<Var<'t>> {
+        same_shape("add", self, other)?;
+        let mut y = self.value().clone();
+        elementwise::add(self.tape.isa(), other.value().data(), y.data_mut());
+        Ok(self.tape.record(y, [self, other], |dy, _| Ok([Some(dy.clone()), Some(dy)])))
+    }
+}

@@ -1,0 +1,27 @@
+//! yᵢ = exp(xᵢ) / Σⱼ exp(xⱼ), along the last axis.
+
+use graft_kernels::softmax;
+use graft_tensor::{Result, Tensor, TensorError};
+
+use crate::Var;
+
+impl<'t> Var<'t> {
+    /// Probabilities from logits, `(…, classes)` to the same shape; each row adds up to 1.
+    ///
+    /// # Errors
+    /// [`graft_tensor::TensorError::Shape`] without axes.
+    pub fn softmax(&self) -> Result<Var<'t>> {
+        let isa = self.tape.isa();
+        let shape = *self.shape();
+        let &cols = shape.last().ok_or_else(|| TensorError::shape("softmax", "(…, classes)", &shape))?;
+        let rows = shape[..shape.len() - 1].iter().product();
+        let mut y = Tensor::try_zeros(shape)?;
+        softmax::forward(isa, rows, cols, self.value().data(), y.data_mut());
+        let kept = y.clone();
+        Ok(self.tape.record(y, [self], move |dy, _| {
+            let mut dx = Tensor::try_zeros(shape)?;
+            softmax::backward(isa, rows, cols, kept.data(), dy.data(), dx.data_mut());
+            Ok([Some(dx)])
+        }))
+    }
+}
