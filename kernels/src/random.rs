@@ -52,24 +52,51 @@ pub struct Stream {
 impl Stream {
     /// The stream of this name. Samples count up to 2⁴⁰, epochs up to 2²⁴.
     pub fn new(seed: u64, purpose: Purpose, epoch: u64, sample: u64) -> Self {
-        debug_assert!(epoch < 1 << 24 && sample < 1 << 40, "the name of a stream has 24 bits of epoch, 40 of sample");
+        Self::of_layer(seed, purpose, 0, epoch, sample)
+    }
+
+    /// The stream of this name for one of many layers, which count up to 2¹⁶; [`Stream::new`] is layer 0.
+    pub fn of_layer(seed: u64, purpose: Purpose, layer: u32, epoch: u64, sample: u64) -> Self {
+        debug_assert!(
+            layer < 1 << 16 && epoch < 1 << 24 && sample < 1 << 40,
+            "the name of a stream has 16 bits of layer, 24 of epoch, 40 of sample"
+        );
         let [key0, key1] = halves(seed);
         let [sample_lo, sample_hi] = halves(sample);
         let [epoch, _] = halves(epoch);
         // The block number counts in word 0; the name fills the other three.
-        let counter = [0, sample_lo, sample_hi | u32::from(purpose as u8) << 8, epoch];
+        let counter = [0, sample_lo, sample_hi | u32::from(purpose as u8) << 8 | layer << 16, epoch];
         Self { key: [key0, key1], counter, block: [0; 4], used: 4 }
     }
 
     /// 32 random bits.
     pub fn next_u32(&mut self) -> u32 {
         if self.used == 4 {
-            self.block = philox(self.counter, self.key);
+            self.block = philox(self.counter.map(|word| [word]), self.key).map(|[word]| word);
             self.counter[0] = self.counter[0].wrapping_add(1);
             self.used = 0;
         }
         self.used += 1;
         self.block[self.used - 1]
+    }
+
+    /// Words 64·`index` to 64·`index` + 63 of the stream, wherever it has been read to: many at once, for kernels.
+    #[inline(always)]
+    pub(crate) fn words(&self, index: u32) -> [u32; 64] {
+        const L: usize = 16;
+        let [_, c1, c2, c3] = self.counter;
+        let mut first = [index.wrapping_mul(L as u32); L];
+        for l in 0..L {
+            first[l] = first[l].wrapping_add(l as u32);
+        }
+        let planes = philox([first, [c1; L], [c2; L], [c3; L]], self.key);
+        let mut words = [0; 64];
+        for l in 0..L {
+            for w in 0..4 {
+                words[4 * l + w] = planes[w][l];
+            }
+        }
+        words
     }
 
     /// 64 random bits.
@@ -130,12 +157,16 @@ fn halves(x: u64) -> [u32; 2] {
     [x as u32, (x >> 32) as u32]
 }
 
-/// Ten rounds of Philox4x32 on one counter.
-fn philox(mut c: [u32; 4], mut key: [u32; 2]) -> [u32; 4] {
+/// Ten rounds of Philox4x32 on `L` counters side by side: word `w` of counter `l` is `c[w][l]`.
+#[inline(always)]
+fn philox<const L: usize>(mut c: [[u32; L]; 4], mut key: [u32; 2]) -> [[u32; L]; 4] {
     for _ in 0..10 {
-        let [lo0, hi0] = halves(u64::from(c[0]) * 0xD251_1F53);
-        let [lo1, hi1] = halves(u64::from(c[2]) * 0xCD9E_8D57);
-        c = [hi1 ^ c[1] ^ key[0], lo1, hi0 ^ c[3] ^ key[1], lo0];
+        for l in 0..L {
+            let [lo0, hi0] = halves(u64::from(c[0][l]) * 0xD251_1F53);
+            let [lo1, hi1] = halves(u64::from(c[2][l]) * 0xCD9E_8D57);
+            (c[0][l], c[1][l]) = (hi1 ^ c[1][l] ^ key[0], lo1);
+            (c[2][l], c[3][l]) = (hi0 ^ c[3][l] ^ key[1], lo0);
+        }
         // The Weyl sequence of the golden ratio and of √3 − 1.
         key = [key[0].wrapping_add(0x9E37_79B9), key[1].wrapping_add(0xBB67_AE85)];
     }
@@ -149,10 +180,23 @@ mod tests {
     /// The known answers that come with Random123, the authors' own library.
     #[test]
     fn philox_gives_the_published_vectors() {
+        let philox = |counter: [u32; 4], key| philox(counter.map(|word| [word]), key).map(|[word]| word);
         assert_eq!(philox([0; 4], [0; 2]), [0x6627_E8D5, 0xE169_C58D, 0xBC57_AC4C, 0x9B00_DBD8]);
-        assert_eq!(philox([u32::MAX; 4], [u32::MAX; 2]), [0x408F_276D, 0x41C8_3B0E, 0xA20B_C7C6, 0x6D54_51FD]);
+        assert_eq!(
+            philox([u32::MAX; 4], [u32::MAX; 2]),
+            [0x408F_276D, 0x41C8_3B0E, 0xA20B_C7C6, 0x6D54_51FD]
+        );
         let (c, k) = ([0x243F_6A88, 0x85A3_08D3, 0x1319_8A2E, 0x0370_7344], [0xA409_3822, 0x299F_31D0]);
         assert_eq!(philox(c, k), [0xD16C_FE09, 0x94FD_CCEB, 0x5001_E420, 0x2412_6EA1]);
+    }
+
+    #[test]
+    fn words_in_bulk_are_those_read_one_by_one() {
+        let name = || Stream::of_layer(1 << 40 | 5, Purpose::Dropout, 3, 2, 7 | 1 << 39);
+        let mut one_by_one = name();
+        for index in 0..3 {
+            assert_eq!(name().words(index), [0; 64].map(|_| one_by_one.next_u32()));
+        }
     }
 
     #[test]
@@ -163,6 +207,9 @@ mod tests {
         assert_ne!(base, first(1, Purpose::Split, 2, 3));
         assert_ne!(base, first(1, Purpose::Shuffle, 3, 3));
         assert_ne!(base, first(1, Purpose::Shuffle, 2, 3 | 1 << 39));
+        let layer = |n| Stream::of_layer(1, Purpose::Shuffle, n, 2, 3).next_u64();
+        assert_eq!(base, layer(0));
+        assert_ne!(base, layer(1));
     }
 
     #[test]

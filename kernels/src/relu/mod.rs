@@ -1,0 +1,52 @@
+//! The rectified linear unit, `y = max(x, 0)`.
+//!
+//! Two details make it Keras's, and honest:
+//!
+//! * `−0` and all below become `+0`, as in TensorFlow.
+//! * NaN passes. The obvious `x.max(0.0)` returns the operand that *is* a number, so that a network that has diverged
+//!   looks like one whose units are merely silent. The comparison is turned round instead: whatever is not `≤ 0`
+//!   stays, and NaN is not `≤ 0`.
+//!
+//! The backward pass needs the output alone (`y > 0` exactly where `x > 0`), so the input need not be kept.
+//!
+//! Source: V. Nair, G. Hinton, *Rectified linear units improve restricted Boltzmann machines*, ICML 2010.
+
+pub mod reference;
+
+use crate::{Isa, elementwise};
+
+/// `y = max(x, 0)`, element by element; NaN stays NaN.
+///
+/// ```
+/// use graft_kernels::{Isa, relu};
+/// let mut y = [0.0; 3];
+/// relu::forward(Isa::best(), &[-2.0, 0.5, f32::NAN], &mut y);
+/// assert!(y[0] == 0.0 && y[1] == 0.5 && y[2].is_nan());
+/// ```
+///
+/// # Panics
+/// If the lengths differ.
+pub fn forward(isa: Isa, x: &[f32], y: &mut [f32]) {
+    elementwise::map(
+        isa,
+        x,
+        y,
+        #[inline(always)]
+        |x| if x <= 0.0 { 0.0 } else { x },
+    );
+}
+
+/// `dx = dy` where the unit was active, 0 elsewhere; where `y` is NaN, `dy` passes.
+///
+/// # Panics
+/// If the lengths differ.
+pub fn backward(isa: Isa, y: &[f32], dy: &[f32], dx: &mut [f32]) {
+    elementwise::map2(
+        isa,
+        y,
+        dy,
+        dx,
+        #[inline(always)]
+        |y, dy| if y <= 0.0 { 0.0 } else { dy },
+    );
+}
