@@ -1,0 +1,172 @@
+//! A weights file of any layout, open: what is in it, and its tensors one by one.
+
+mod archive;
+mod encoding;
+mod entry;
+mod hdf5;
+mod keras3;
+mod legacy;
+
+use std::fs::File;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use graft_tensor::Tensor;
+
+pub(crate) use entry::strip_number;
+pub use entry::{DType, Entry, Kind};
+use hdf5::{Container, Region, Stored};
+use legacy::Legacy;
+
+use crate::{Result, WeightsError};
+
+/// How a weights file is laid out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Layout {
+    /// A legacy `.h5` with weights alone, as the official files and as `save_weights("x.h5")` wrote it.
+    LegacyWeights,
+    /// A legacy `.h5` with a whole model: `model.save("x.h5")`.
+    LegacyModel,
+    /// `save_weights("x.weights.h5")` of Keras 3.
+    Keras3Weights,
+    /// `model.save("x.keras")` of Keras 3.
+    KerasArchive,
+}
+
+impl std::fmt::Display for Layout {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.pad(match self {
+            Self::LegacyWeights => "legacy .h5 (weights)",
+            Self::LegacyModel => "legacy .h5 (whole model)",
+            Self::Keras3Weights => ".weights.h5",
+            Self::KerasArchive => ".keras",
+        })
+    }
+}
+
+/// A weights file, open. Nothing but names, shapes and types has been read; tensors are read when asked for.
+pub struct WeightsFile {
+    path: PathBuf,
+    layout: Layout,
+    writer: Option<String>,
+    backend: Option<String>,
+    entries: Vec<Entry>,
+    skipped: Vec<String>,
+    container: Container,
+    stored: Vec<Stored>,
+}
+
+/// What a layout's reader finds: the tensors, how each is stored, and the datasets that are no weights.
+#[derive(Default)]
+pub(crate) struct Located {
+    entries: Vec<Entry>,
+    stored: Vec<Stored>,
+    skipped: Vec<String>,
+}
+
+impl Located {
+    fn push(&mut self, entry: Entry, stored: Stored) {
+        self.entries.push(entry);
+        self.stored.push(stored);
+    }
+}
+
+impl WeightsFile {
+    /// Opens a file of any layout, told by its content and not by its name.
+    ///
+    /// # Errors
+    /// If it is not there, no weights file, cut off, damaged or hostile.
+    pub fn open(path: impl AsRef<Path>) -> Result<Self> {
+        let path = path.as_ref();
+        let mut file = File::open(path).map_err(WeightsError::io("open", path))?;
+        let len = file.metadata().map_err(WeightsError::io("read", path))?.len();
+        let mut head = Vec::new();
+        file.by_ref().take(512).read_to_end(&mut head).map_err(WeightsError::io("read", path))?;
+        if head.starts_with(&hdf5::SIGNATURE) {
+            Self::hdf5(path, Region::new(file, 0, len), None)
+        } else if head.starts_with(&archive::SIGNATURE) {
+            Self::hdf5(path, archive::member(path, file)?, Some(Layout::KerasArchive))
+        } else {
+            Err(WeightsError::not_weights(path, kind_of(&head)))
+        }
+    }
+
+    fn hdf5(path: &Path, region: Region, archive: Option<Layout>) -> Result<Self> {
+        let container = Container::open(path, region)?;
+        let legacy = Legacy::find(&container)?;
+        let (layout, found) = match &legacy {
+            Some(l) if l.is_model() => (Layout::LegacyModel, l.entries(&container)?),
+            Some(l) => (Layout::LegacyWeights, l.entries(&container)?),
+            None => (Layout::Keras3Weights, keras3::entries(&container)?),
+        };
+        let Located { entries, stored, skipped } = found;
+        if entries.is_empty() {
+            return Err(WeightsError::not_weights(
+                path,
+                "is an HDF5 file without any weights that Keras would find",
+            ));
+        }
+        let text = |name| legacy.as_ref().and_then(|l| l.text(name));
+        Ok(Self {
+            path: path.to_owned(),
+            layout: archive.unwrap_or(layout),
+            writer: text("keras_version"),
+            backend: text("backend"),
+            entries,
+            skipped,
+            container,
+            stored,
+        })
+    }
+
+    /// Where the file is.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// How it is laid out.
+    pub fn layout(&self) -> Layout {
+        self.layout
+    }
+
+    /// Every float tensor, in the file's order of layers.
+    pub fn entries(&self) -> &[Entry] {
+        &self.entries
+    }
+
+    /// Datasets that are no float tensors, such as counters and states of random generators.
+    pub fn skipped(&self) -> &[String] {
+        &self.skipped
+    }
+
+    /// Reads tensor `i` of [`entries`](Self::entries), whatever its stored type, as f32.
+    ///
+    /// # Errors
+    /// If the file is damaged, or there is no memory for it.
+    ///
+    /// # Panics
+    /// If there is no entry `i`.
+    pub fn tensor(&self, i: usize) -> Result<Tensor> {
+        self.container.read(&self.entries[i].name, &self.stored[i])
+    }
+}
+
+/// What else a file may be, by its first bytes.
+fn kind_of(head: &[u8]) -> &'static str {
+    const KNOWN: [(&[u8], &str); 7] = [
+        (b"\x89PNG", "is a PNG image"),
+        (b"\xff\xd8\xff", "is a JPEG image"),
+        (b"\x93NUMPY", "is a single numpy array"),
+        (b"\x1f\x8b", "is packed with gzip: unpack it first"),
+        (b"\x80", "is a Python pickle (PyTorch?)"),
+        (b"<", "is a web page or XML, perhaps the error page of a download"),
+        (b"version https://git-lfs", "is a Git LFS pointer: run `git lfs pull`"),
+    ];
+    match KNOWN.iter().find(|(magic, _)| head.starts_with(magic)) {
+        Some((_, what)) => what,
+        None if head.is_empty() => "is empty",
+        None if head.is_ascii() => "is a text file",
+        None => "is of an unknown kind",
+    }
+}
