@@ -2,6 +2,7 @@
 //! records, turns `dy` into `dx`. What the rule needs it keeps; what nobody will ask for it does not.
 
 mod add;
+mod cross_entropy;
 mod mul;
 mod relu;
 mod reshape;
