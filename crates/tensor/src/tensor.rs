@@ -116,66 +116,6 @@ impl Tensor {
         }
         Ok(Self { shape, data: Arc::clone(&self.data) })
     }
-
-    /// The extent of the outermost axis: the pictures of a batch, the rows of a matrix.
-    ///
-    /// # Panics
-    /// On a tensor without axes.
-    pub fn rows(&self) -> usize {
-        self.shape[0]
-    }
-
-    /// How many numbers one row holds.
-    pub fn row_len(&self) -> usize {
-        self.shape[1..].iter().product()
-    }
-
-    /// Row `i` of the outermost axis.
-    pub fn row(&self, i: usize) -> &[f32] {
-        let n = self.row_len();
-        &self.data[i * n..(i + 1) * n]
-    }
-
-    /// Rows `from..to` of the outermost axis, copied.
-    ///
-    /// # Errors
-    /// [`TensorError::Shape`] if the range is not within the tensor.
-    pub fn slice_rows(&self, from: usize, to: usize) -> Result<Self> {
-        if self.shape.is_empty() || from > to || to > self.rows() {
-            return Err(TensorError::shape("slice_rows", format!("rows {from}..{to}"), &self.shape));
-        }
-        let n = self.row_len();
-        Self::new(self.shape.with_rows(to - from), &self.data[from * n..to * n])
-    }
-
-    /// Tensors of one row shape, one under the other.
-    ///
-    /// # Errors
-    /// [`TensorError::Shape`] if there is none, or if a row shape differs.
-    pub fn concat_rows(parts: &[Self]) -> Result<Self> {
-        let Some(first) = parts.first().filter(|p| !p.shape.is_empty()) else {
-            return Err(TensorError::shape(
-                "concat_rows",
-                "at least one tensor with rows",
-                &Shape::default(),
-            ));
-        };
-        if let Some(odd) = parts.iter().find(|p| p.shape.get(1..) != first.shape.get(1..)) {
-            return Err(TensorError::shape(
-                "concat_rows",
-                format!("rows like those of {}", first.shape),
-                &odd.shape,
-            ));
-        }
-        let mut all = Self::try_zeros(first.shape.with_rows(parts.iter().map(Self::rows).sum()))?;
-        let mut rest = all.data_mut();
-        for p in parts {
-            let (head, tail) = rest.split_at_mut(p.data.len());
-            head.copy_from_slice(p.data());
-            rest = tail;
-        }
-        Ok(all)
-    }
 }
 
 impl PartialEq for Tensor {
