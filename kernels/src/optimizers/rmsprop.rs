@@ -1,0 +1,100 @@
+//! RMSprop: the gradient over the root of the running mean of its square.
+//!
+//! ```text
+//! v ← ρv + (1 − ρ)g²
+//! centered:   a ← ρa + (1 − ρ)g,    d = v − a² + ε    (the variance instead of the mean square)
+//! otherwise:  d = v + ε
+//! plain       w ← w − ηg/√d
+//! momentum    m ← μm + ηg/√d,    w ← w − m
+//! ```
+//!
+//! ε stands inside the root, as in TensorFlow; PyTorch adds it to the root.
+//!
+//! Source: T. Tieleman, G. Hinton, *Neural networks for machine learning*, lecture 6.5, 2012; the centred form is that
+//! of A. Graves, *Generating sequences with recurrent neural networks*, 2013, equations 38 to 45.
+
+use crate::Isa;
+use crate::elementwise::BLOCK;
+use crate::parallel::with_scratch;
+use rayon::prelude::*;
+
+/// `keras.optimizers.RMSprop`.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct RmsProp {
+    /// ρ: the decay of the running means.
+    pub rho: f64,
+    /// μ: how much of the last step is taken again; 0 turns it off.
+    pub momentum: f64,
+    /// ε: keeps the division finite.
+    pub epsilon: f64,
+    /// Whether to divide by the standard deviation of the gradient instead of the root of its mean square.
+    pub centered: bool,
+}
+
+impl Default for RmsProp {
+    fn default() -> Self {
+        Self { rho: 0.9, momentum: 0.0, epsilon: 1e-7, centered: false }
+    }
+}
+
+impl RmsProp {
+    /// Keras's names of what is kept: the second is used if `momentum` is above 0, the third if `centered`.
+    pub const SLOTS: [&'static str; 3] = ["velocity", "momentum", "average_gradient"];
+    /// Keras's default.
+    pub const LEARNING_RATE: f64 = 0.001;
+
+    /// Updates `w`, and `v`, `m` and `a`, of which the last two may be empty where they are not used.
+    ///
+    /// ```
+    /// use graft_kernels::{Isa, optimizers::RmsProp};
+    /// let (mut w, mut v) = ([1.0], [0.0]);
+    /// RmsProp::default().step(Isa::best(), 0.1, &mut w, &[3.0], [&mut v, &mut [], &mut []]);
+    /// assert!((w[0] - (1.0 - 0.1 / 0.1f32.sqrt())).abs() < 1e-6);
+    /// ```
+    ///
+    /// # Panics
+    /// If the lengths differ.
+    pub fn step(&self, isa: Isa, learning_rate: f32, w: &mut [f32], g: &[f32], [v, m, a]: [&mut [f32]; 3]) {
+        super::check("RMSprop", w.len(), g, &[(v, true), (m, self.momentum > 0.0), (a, self.centered)]);
+        let (rho, to_mean, epsilon) = (self.rho as f32, (1.0 - self.rho) as f32, self.epsilon as f32);
+        let (eta, mu) = (learning_rate, self.momentum as f32);
+        // A slot that is not used is empty, and a loop over it does nothing.
+        let m = if self.momentum > 0.0 { m } else { &mut [] };
+        let a = if self.centered { a } else { &mut [] };
+        let blocks = w.chunks_mut(BLOCK).zip(g.chunks(BLOCK)).zip(v.chunks_mut(BLOCK));
+        let blocks = blocks.zip(chunks_or_none(m)).zip(chunks_or_none(a)).collect::<Vec<_>>();
+        blocks.into_par_iter().for_each(|((((w, g), v), m), a)| {
+            let step = |step: &mut [f32]| {
+                isa.vectorize(
+                    #[inline(always)]
+                    || {
+                        for ((s, v), &g) in step.iter_mut().zip(v).zip(g) {
+                            *v = rho * *v + to_mean * (g * g);
+                            *s = *v;
+                        }
+                        for ((s, a), &g) in step.iter_mut().zip(a).zip(g) {
+                            *a = rho * *a + to_mean * g;
+                            *s -= *a * *a;
+                        }
+                        for (s, &g) in step.iter_mut().zip(g) {
+                            *s = eta * g / (*s + epsilon).sqrt();
+                        }
+                        for (s, m) in step.iter_mut().zip(m) {
+                            *m = mu * *m + *s;
+                            *s = *m;
+                        }
+                        for (w, s) in w.iter_mut().zip(step) {
+                            *w -= *s;
+                        }
+                    },
+                );
+            };
+            with_scratch(g.len(), step);
+        });
+    }
+}
+
+/// The blocks of a slot, or empty ones for ever.
+fn chunks_or_none(slot: &mut [f32]) -> impl Iterator<Item = &mut [f32]> {
+    slot.chunks_mut(BLOCK).chain(std::iter::repeat_with(Default::default))
+}
