@@ -1,8 +1,334 @@
-//! Are these the tensors of the model?
+//! Are these the tensors of the model? By name and by shape, and if not, exactly where they differ.
+//!
+//! "You are trying to load a weight file containing 13 layers into a model with 19 layers" has sent many people to the
+//! forums. Here every tensor of the model gets a row that says what the file has for it, and one sentence says what the
+//! file is and what to do about it.
 
-/// The tensors of a file are not those of the model.
-#[derive(Debug, thiserror::Error)]
-#[error("{sentence}")]
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+
+use graft_tensor::Shape;
+
+use crate::file::strip_number;
+use crate::official::{Identity, layer_names, listed, transposed};
+use crate::table::{Align, render};
+use crate::{Entry, Kind, Layout, Result, WeightsFile};
+
+/// A layer of a model, and the tensors that it needs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ExpectedLayer {
+    /// Keras's name of the layer.
+    pub name: String,
+    /// What each tensor is to the layer, and its shape.
+    pub tensors: Vec<(Kind, Shape)>,
+}
+
+impl ExpectedLayer {
+    /// A convolution or dense layer: a kernel, and a bias for each of its outputs (the kernel's last axis).
+    ///
+    /// # Panics
+    /// On a kernel without axes.
+    pub fn new(name: impl Into<String>, kernel: Shape) -> Self {
+        let bias = Shape::from([*kernel.last().expect("a kernel has axes")]);
+        Self { name: name.into(), tensors: vec![(Kind::Kernel, kernel), (Kind::Bias, bias)] }
+    }
+}
+
+/// Where a model's tensors are in a file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Matching {
+    /// For each layer of the model and each of its tensors: the number of the file's entry.
+    pub layers: Vec<Vec<usize>>,
+    /// What a person should know all the same: layers left unused, names that were not there.
+    pub notes: Vec<String>,
+}
+
+/// What the file has for one tensor of the model.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Status {
+    /// The tensor, in the right shape.
+    Ok,
+    /// Nothing.
+    Missing,
+    /// A tensor of that name, in another shape.
+    Shape,
+    /// More than one tensor of that name.
+    Twice,
+    /// A tensor that the model has no place for.
+    Extra,
+}
+
+impl std::fmt::Display for Status {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.pad(match self {
+            Self::Ok => "ok",
+            Self::Missing => "missing",
+            Self::Shape => "other shape",
+            Self::Twice => "there twice",
+            Self::Extra => "not in the model",
+        })
+    }
+}
+
+/// One line of the table: a tensor, its shape in the model and in the file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Row {
+    /// `block1_conv1/kernel`.
+    pub tensor: String,
+    /// What the model wants.
+    pub model: Option<Shape>,
+    /// What the file has.
+    pub file: Option<Shape>,
+    /// How the two compare.
+    pub status: Status,
+}
+
+/// The tensors of a file are not those of the model: what the file is, what to do, and a row for each tensor.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{} is {found}; the model wants {wanted}: {remedy}\n{}", path.display(), self.table())]
+#[non_exhaustive]
 pub struct Mismatch {
-    sentence: String,
+    /// The file.
+    pub path: PathBuf,
+    /// What it is.
+    pub found: String,
+    /// What the model is.
+    pub wanted: String,
+    /// What to do.
+    pub remedy: String,
+    /// Tensor by tensor.
+    pub rows: Vec<Row>,
+}
+
+impl Mismatch {
+    /// The rows as a table.
+    pub fn table(&self) -> String {
+        let shape = |s: &Option<Shape>| s.map_or_else(|| "–".to_owned(), |s| s.to_string());
+        let mut rows: Vec<_> = self
+            .rows
+            .iter()
+            .map(|r| [r.tensor.clone(), shape(&r.model), shape(&r.file), r.status.to_string()])
+            .collect();
+        let extra = rows.iter().filter(|r| r[3] == Status::Extra.to_string()).count();
+        if extra > MAX_EXTRA {
+            rows.truncate(rows.len() - (extra - MAX_EXTRA));
+            rows.push([
+                format!("… and {} more", extra - MAX_EXTRA),
+                String::new(),
+                String::new(),
+                String::new(),
+            ]);
+        }
+        render(
+            [("tensor", Align::Left), ("model", Align::Left), ("file", Align::Left), ("", Align::Left)],
+            &rows,
+        )
+    }
+}
+
+/// How many rows of tensors that the model has no place for are worth reading.
+const MAX_EXTRA: usize = 8;
+
+/// Finds the model's tensors in a file.
+///
+/// Layers of the file that the model lacks are passed over with a note, except where they show that the file is of
+/// another network altogether (VGG19 has all of VGG16's names).
+///
+/// # Errors
+/// [`WeightsError::Mismatch`](crate::WeightsError::Mismatch) with the table, where a tensor is missing or of another
+/// shape, or where the file is in Theano's order.
+pub fn match_layers(file: &WeightsFile, expected: &[ExpectedLayer]) -> Result<Matching> {
+    let entries = file.entries();
+    let theano = file.is_theano() || transposed(entries, expected);
+    let rows = compare(entries, expected);
+    let deeper = deeper_network(entries, expected);
+    if !theano && deeper.is_none() {
+        if let Some(layers) = all_ok(&rows) {
+            let notes = unused(entries, expected, &layers);
+            return Ok(Matching { layers, notes });
+        }
+        if let Some(layers) = unnamed(file, expected) {
+            let notes =
+                vec!["the file does not name its layers: they were matched by order and shape".to_owned()];
+            return Ok(Matching { layers, notes });
+        }
+    }
+    let identity = Identity::of(entries, theano);
+    let wanted = wanted(expected);
+    let remedy = remedy(&identity, expected);
+    let rows = rows.into_iter().flatten().map(|(row, _)| row).chain(extra(entries, expected)).collect();
+    let mismatch =
+        Mismatch { path: file.path().to_owned(), found: identity.to_string(), wanted, remedy, rows };
+    Err(Box::new(mismatch).into())
+}
+
+/// A row for each tensor of each layer, with the entry that answers to it.
+fn compare(entries: &[Entry], expected: &[ExpectedLayer]) -> Vec<Vec<(Row, Option<usize>)>> {
+    let mut by_layer: HashMap<&str, Vec<usize>> = HashMap::new();
+    for (i, e) in entries.iter().enumerate() {
+        by_layer.entry(&e.layer).or_default().push(i);
+    }
+    // TensorFlow made a name unique by a number: `block1_conv1_1` is `block1_conv1` of a second model in one session.
+    let renumbered = |name: &str| {
+        let mut same = by_layer.iter().filter(|(l, _)| strip_number(l, '_') == name);
+        same.next().filter(|_| same.next().is_none()).map(|(_, found)| found)
+    };
+    let layer = |l: &ExpectedLayer| {
+        let found =
+            by_layer.get(l.name.as_str()).or_else(|| renumbered(&l.name)).cloned().unwrap_or_default();
+        let row = |(kind, shape): &(Kind, Shape)| {
+            let same: Vec<usize> = found.iter().copied().filter(|&i| entries[i].kind == *kind).collect();
+            let entry = same.first().copied();
+            let status = match same[..] {
+                [] => Status::Missing,
+                [i] if entries[i].shape == *shape => Status::Ok,
+                [_] => Status::Shape,
+                _ => Status::Twice,
+            };
+            let tensor = format!("{}/{kind}", l.name);
+            (Row { tensor, model: Some(*shape), file: entry.map(|i| entries[i].shape), status }, entry)
+        };
+        l.tensors.iter().map(row).collect()
+    };
+    expected.iter().map(layer).collect()
+}
+
+fn all_ok(rows: &[Vec<(Row, Option<usize>)>]) -> Option<Vec<Vec<usize>>> {
+    let ok = |(row, entry): &(Row, Option<usize>)| entry.filter(|_| row.status == Status::Ok);
+    rows.iter().map(|layer| layer.iter().map(ok).collect()).collect()
+}
+
+/// A convolution `blockB_convN` of the file after the last of that block in the model.
+fn deeper_network<'e>(entries: &'e [Entry], expected: &[ExpectedLayer]) -> Option<&'e str> {
+    let block = |name: &str| name.split_once("_conv").map(|(block, _)| block.to_owned());
+    let known = |name: &str| expected.iter().any(|l| l.name == name);
+    layer_names(entries).filter(|n| !known(n)).find(|n| {
+        let (stem, own) = (n.trim_end_matches(|c: char| c.is_ascii_digit()), block(n));
+        n.starts_with("block")
+            && stem.ends_with("_conv")
+            && own.is_some_and(|b| expected.iter().any(|l| block(&l.name).as_ref() == Some(&b)))
+    })
+}
+
+/// Layers of the file that no layer of the model took.
+fn unused(entries: &[Entry], expected: &[ExpectedLayer], taken: &[Vec<usize>]) -> Vec<String> {
+    let taken: Vec<&str> = taken.iter().flatten().map(|&i| entries[i].layer.as_str()).collect();
+    let known = |n: &str| taken.contains(&n) || expected.iter().any(|l| l.name == n);
+    let left: Vec<String> = layer_names(entries).filter(|n| !known(n)).map(str::to_owned).collect();
+    if left.is_empty() {
+        vec![]
+    } else {
+        vec![format!("not used, as the model has no such layers: {}", listed(&left))]
+    }
+}
+
+fn extra<'e>(entries: &'e [Entry], expected: &[ExpectedLayer]) -> impl Iterator<Item = Row> + 'e {
+    let known: Vec<String> =
+        expected.iter().flat_map(|l| l.tensors.iter().map(|(k, _)| format!("{}/{k}", l.name))).collect();
+    let rest = entries.iter().filter(move |e| !known.contains(&e.label()));
+    rest.map(|e| Row { tensor: e.label(), model: None, file: Some(e.shape), status: Status::Extra })
+}
+
+/// Keras 3 files without layer names: the layers of one (sub)model, taken in order, must have the model's shapes.
+///
+/// The order holds within a class only, so convolutions are compared with convolutions and dense layers with dense
+/// layers, and all of a kind must fit: one more convolution, and it is another network. Dense layers are free where the
+/// model has none, for they are somebody's head.
+fn unnamed(file: &WeightsFile, expected: &[ExpectedLayer]) -> Option<Vec<Vec<usize>>> {
+    if !matches!(file.layout(), Layout::Keras3Weights | Layout::KerasArchive) {
+        return None;
+    }
+    let entries = file.entries();
+    let mut models: HashMap<&str, Vec<Vec<usize>>> = HashMap::new();
+    let mut last = "";
+    for (i, e) in entries.iter().enumerate() {
+        // `<model>/conv2d_3/vars/0`
+        let mut parts = e.name.rsplitn(4, '/');
+        let (_, _, group, model) = (parts.next()?, parts.next()?, parts.next()?, parts.next().unwrap_or(""));
+        if e.layer != group {
+            return None;
+        }
+        let layers = models.entry(model).or_default();
+        let own = &e.name[..e.name.len() - e.name.rsplit('/').next()?.len()];
+        if own != last {
+            layers.push(vec![]);
+        }
+        last = own;
+        layers.last_mut()?.push(i);
+    }
+    let rank = |l: &Vec<usize>| entries[l[0]].shape.len();
+    let mut ranks: Vec<usize> = expected.iter().filter_map(|l| Some(l.tensors.first()?.1.len())).collect();
+    ranks.sort_unstable();
+    ranks.dedup();
+    let fits = |layers: &Vec<Vec<usize>>| {
+        let mut found = vec![vec![]; expected.len()];
+        for &r in &ranks {
+            let want = || {
+                (0..expected.len()).filter(|&i| expected[i].tensors.first().is_some_and(|t| t.1.len() == r))
+            };
+            let have: Vec<&Vec<usize>> = layers.iter().filter(|l| rank(l) == r).collect();
+            if have.len() != want().count() {
+                return None;
+            }
+            for (i, l) in want().zip(have) {
+                let shapes = expected[i].tensors.iter().map(|t| t.1);
+                if !l.iter().map(|&e| entries[e].shape).eq(shapes) {
+                    return None;
+                }
+                found[i].clone_from(l);
+            }
+        }
+        Some(found)
+    };
+    let mut fitting = models.values().filter_map(fits);
+    fitting.next().filter(|_| fitting.next().is_none())
+}
+
+fn has_top(expected: &[ExpectedLayer]) -> bool {
+    expected.iter().any(|l| l.name == "fc1")
+}
+
+/// The model in words.
+fn wanted(expected: &[ExpectedLayer]) -> String {
+    match expected {
+        [first, ..] if first.name == "block1_conv1" && has_top(expected) => "VGG16 with its top".to_owned(),
+        [first, ..] if first.name == "block1_conv1" => "VGG16's convolutions".to_owned(),
+        _ => format!(
+            "{} layers ({})",
+            expected.len(),
+            listed(&expected.iter().map(|l| l.name.clone()).collect::<Vec<_>>())
+        ),
+    }
+}
+
+fn remedy(identity: &Identity, expected: &[ExpectedLayer]) -> String {
+    let top = has_top(expected);
+    let fetch = if top { "`weights fetch top`" } else { "`weights fetch notop`" };
+    match identity {
+        Identity::Theano => {
+            format!("take a file in TensorFlow's order (…_tf_dim_ordering_tf_kernels…), as {fetch} brings it")
+        }
+        Identity::Vgg { depth: 19, .. } => format!("take a VGG16 file, as {fetch} brings it"),
+        Identity::Vgg { top: false, .. } if top => {
+            format!("take the file with the top, as {fetch} brings it, or leave the top out of the model")
+        }
+        Identity::Vgg { .. } => {
+            "only the tensors marked below differ; check the model's input size and classes".to_owned()
+        }
+        Identity::Renamed(_) => {
+            "copy its weights into keras.applications.VGG16 with set_weights and save that".to_owned()
+        }
+        Identity::Part { .. } => {
+            format!("save or download it whole, or take Keras's own, as {fetch} brings it")
+        }
+        Identity::Other { .. } => format!("take a VGG16 file, as {fetch} brings it"),
+    }
+}
+
+/// Whether a file's name says that its kernels are Theano's: flipped ones have the shapes of TensorFlow's.
+pub(crate) fn theano_name(path: &Path) -> bool {
+    let name = path.file_name().map(|n| n.to_string_lossy().to_lowercase()).unwrap_or_default();
+    name.contains("th_kernels") || name.contains("th_dim_ordering")
 }

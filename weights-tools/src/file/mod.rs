@@ -18,6 +18,8 @@ pub use entry::{DType, Entry, Kind};
 use hdf5::{Container, Region, Stored};
 use legacy::Legacy;
 
+use crate::matching::theano_name;
+use crate::official::{layer_names, listed};
 use crate::{Result, WeightsError};
 
 /// How a weights file is laid out.
@@ -138,6 +140,28 @@ impl WeightsFile {
     /// Datasets that are no float tensors, such as counters and states of random generators.
     pub fn skipped(&self) -> &[String] {
         &self.skipped
+    }
+
+    /// Whether its kernels are Theano's, by the file's name or by the backend that Keras noted when it wrote them.
+    pub(crate) fn is_theano(&self) -> bool {
+        theano_name(&self.path) || self.backend.as_deref() == Some("theano")
+    }
+
+    /// The kernel and the bias of a layer.
+    ///
+    /// # Errors
+    /// If there is no such layer, or it cannot be read.
+    pub fn take_layer(&self, layer: &str) -> Result<(Tensor, Tensor)> {
+        let take = |kind: Kind| {
+            let found = self.entries.iter().position(|e| e.layer == layer && e.kind == kind);
+            let missing = || WeightsError::Missing {
+                path: self.path.clone(),
+                wanted: format!("{layer}/{kind}"),
+                there: listed(&layer_names(&self.entries).map(str::to_owned).collect::<Vec<_>>()),
+            };
+            self.tensor(found.ok_or_else(missing)?)
+        };
+        Ok((take(Kind::Kernel)?, take(Kind::Bias)?))
     }
 
     /// Reads tensor `i` of [`entries`](Self::entries), whatever its stored type, as f32.
