@@ -285,3 +285,99 @@ impl<'a> Cursor<'a> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(text: &str) -> Result<Header, String> {
+        let parsed = Dict::parse(text.as_bytes()).and_then(Dict::check);
+        parsed.map_err(|e| format!("expected {}, found {}", e.expected, e.found))
+    }
+
+    /// `numpy.lib.format.write_array_header_1_0` of numpy 2.4.6: the text, and the length of the header with all before.
+    #[test]
+    fn headers_are_written_as_numpy_writes_them() {
+        let rollover = [0, 100_000_000, 1_000_000_000_000_000_000, 1, 1, 1];
+        for (shape, tuple, length) in [
+            (Shape::from([]), "()", 128),
+            (Shape::from([5]), "(5,)", 128),
+            (Shape::from([0]), "(0,)", 128),
+            (Shape::from([2, 0, 7]), "(2, 0, 7)", 128),
+            (Shape::from([3, 3, 64, 512]), "(3, 3, 64, 512)", 128),
+            (Shape::from([100_000, 7, 7, 512]), "(100000, 7, 7, 512)", 128),
+            (Shape::from([1, 2, 3, 4, 5, 6]), "(1, 2, 3, 4, 5, 6)", 128),
+            (Shape::from(rollover), "(0, 100000000, 1000000000000000000, 1, 1, 1)", 192),
+        ] {
+            let text = format!("{{'descr': '<f4', 'fortran_order': False, 'shape': {tuple}, }}");
+            let padded = format!("{text:<width$}\n", width = length - 11);
+            let start = [b"\x93NUMPY\x01\x00".as_slice(), &(padded.len() as u16).to_le_bytes()].concat();
+            assert_eq!(f32_header(&shape), [&start, padded.as_bytes()].concat(), "{shape}");
+        }
+    }
+
+    #[test]
+    fn any_order_of_keys_and_any_spacing_is_read() {
+        for text in [
+            "{'descr': '<f4', 'fortran_order': False, 'shape': (3, 4), }",
+            "{'shape':(3,4),'fortran_order':False,'descr':'<f4'}",
+            "  {\t\"descr\" : \"<f4\" , \"shape\" : ( 3 , 4 , ) , \"fortran_order\" : False }  \n",
+            "{'descr': '<f4', 'fortran_order': False, 'shape': (3L, 4L), }",
+            "{'descr': '>i8', 'descr': '<f4', 'fortran_order': False, 'shape': (3, 4), }",
+        ] {
+            let header = parse(text).unwrap_or_else(|e| panic!("{text}: {e}"));
+            assert_eq!(header.shape, [3, 4], "{text}");
+            assert_eq!((header.kind, header.width, header.fortran), (TypeChar::Float, 4, false), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_header_that_is_anything_else_is_refused_with_its_fault() {
+        let with = |shape: &str| format!("{{'descr': '<f4', 'fortran_order': False, 'shape': {shape}}}");
+        let of = |descr: &str| format!("{{'descr': {descr}, 'fortran_order': False, 'shape': (1,)}}");
+        for (text, words) in [
+            (String::new(), "found the end"),
+            ("{".into(), "a quoted string"),
+            ("{'descr'".into(), "':' at this place, found the end"),
+            ("[1]".into(), "'{' at this place, found '['"),
+            (with("(2, 2)") + " x", "nothing after the dictionary"),
+            (with("(2, 2)").replace(", 'f", " 'f"), "a comma"),
+            (with("(2, 2), 'extra': 1"), "the key 'extra'"),
+            (with("(2 2)"), "a comma between two"),
+            (with("(2, -2)"), "a negative one"),
+            (with("(2.5, 2)"), "whole numbers"),
+            (with("(0x10, 2)"), "whole numbers"),
+            (with("(,)"), "whole numbers"),
+            (with("(5)"), "a number in brackets"),
+            (with("5"), "to be a tuple"),
+            (with("[5, 5]"), "to be a tuple"),
+            (with("(1, 1, 1, 1, 1, 1, 1)"), "at most 6 axes, found 7"),
+            (with("(99999999999999999999999, 1)"), "an extent too large"),
+            (with("(4294967296, 4294967296)"), "more elements than can be counted"),
+            (with("(0, 4294967296, 4294967296)"), "more elements than can be counted"),
+            (with(&"(".repeat(60_000)), "whole numbers"),
+            (with("(1,)").replace("False", "0"), "True or False"),
+            (with("(1,)").replace("False", "Falsey"), "True or False"),
+            ("{'descr': '<f4".into(), "or no closing quote"),
+            (of(r"'<f\x34'"), "a quoted string"),
+            (of("'<q4'"), "'<q4'"),
+            (of("'f4'"), "'f4'"),
+            (of("'<f3'"), "'<f3'"),
+            (of("'|f4'"), "'|f4'"),
+            (of("'<U99999999999999999999999'"), "'<U99999999999999999999999'"),
+            (of("'|O'"), "a pickle is a program"),
+            (of("[('a', '<f4'), ('b', '|O')]"), "a structured type"),
+            (of("('<f4', (2, 2))"), "a structured type"),
+        ] {
+            let fault = parse(&text).expect_err(&text);
+            assert!(fault.contains(words), "{text}: {fault}");
+        }
+    }
+
+    #[test]
+    fn a_long_header_is_quoted_in_part() {
+        assert_eq!(excerpt(b"  {'a': 1}   \n"), "{'a': 1}");
+        let long = excerpt(&[b'\xff'; 1000]);
+        assert!(long.ends_with(r"\xff…") && long.len() < 500, "{long}");
+    }
+}
