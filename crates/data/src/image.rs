@@ -102,7 +102,11 @@ impl RgbF32 {
 
 fn check(height: usize, width: usize, len: usize) -> Result<()> {
     let expected = Shape::from([height, width, CHANNELS]);
-    if expected.checked_elements() == Some(len) { Ok(()) } else { Err(DataError::Pixels { expected, found: len }) }
+    if expected.checked_elements() == Some(len) {
+        Ok(())
+    } else {
+        Err(DataError::Pixels { expected, found: len })
+    }
 }
 
 fn fill<T>(height: usize, width: usize, mut f: impl FnMut(usize, usize) -> [T; CHANNELS]) -> Vec<T> {
@@ -154,7 +158,8 @@ mod tests {
 
     #[test]
     fn rounding_keeps_within_the_scale() {
-        let image = RgbF32::from_fn(1, 2, |_, x| if x == 0 { [-3.0, 0.49, 0.5] } else { [254.5, 300.0, f32::NAN] });
+        let image =
+            RgbF32::from_fn(1, 2, |_, x| if x == 0 { [-3.0, 0.49, 0.5] } else { [254.5, 300.0, f32::NAN] });
         assert_eq!(image.to_u8().data, [0, 0, 1, 255, 255, 0]);
     }
 }

@@ -1,0 +1,110 @@
+//! JPEG by `zune-jpeg`, which would rather show half a picture than none; here half a picture is a bad one.
+//!
+//! A browser wants to see what there is, so that decoder fills what a torn file lacks with grey and calls it success.
+//! A network would learn the grey. Two things tell the cases apart:
+//!
+//! 1. **The end is there.** A JPEG is a row of segments, `FF xx` and mostly a length, and ends with `FF D9`. Within the
+//!    compressed data of a scan an `FF` is followed by `00` or is a restart marker, so that walking from segment to
+//!    segment finds the end, past any thumbnail, whose own end lies inside of a segment. What comes after the end is
+//!    of no concern: phones put a second picture or a film there. (ITU-T T.81, annex B; Pillow asks the same.)
+//! 2. **The decoder got there.** Its strict mode reports data that run out or make no sense. But it is strict about
+//!    harmless things in the headers too, so a picture that it refuses for those is decoded again, leniently.
+
+use image::metadata::Orientation;
+use zune_jpeg::JpegDecoder;
+use zune_jpeg::errors::DecodeErrors;
+use zune_jpeg::zune_core::bytestream::ZCursor;
+use zune_jpeg::zune_core::colorspace::ColorSpace;
+use zune_jpeg::zune_core::options::DecoderOptions;
+
+use super::{Limits, Raw};
+use crate::CHANNELS;
+
+/// Decodes a JPEG to RGB, or says in a few words what is wrong with it.
+pub(super) fn decode(bytes: &[u8], limits: &Limits) -> Result<Raw, String> {
+    find_end(bytes)?;
+    match decode_as(bytes, limits, true) {
+        Err(Failure::Header(_)) => decode_as(bytes, limits, false),
+        result => result,
+    }
+    .map_err(|failure| match failure {
+        Failure::Header(reason) | Failure::Body(reason) => reason,
+    })
+}
+
+/// Where decoding failed: before the first scan, or in the picture itself.
+enum Failure {
+    Header(String),
+    Body(String),
+}
+
+fn decode_as(bytes: &[u8], limits: &Limits, strict: bool) -> Result<Raw, Failure> {
+    let options = DecoderOptions::default()
+        .set_strict_mode(strict)
+        .set_max_width(usize::MAX)
+        .set_max_height(usize::MAX)
+        .jpeg_set_out_colorspace(ColorSpace::RGB);
+    let mut decoder = JpegDecoder::new_with_options(ZCursor::new(bytes), options);
+    decoder.decode_headers().map_err(|e| Failure::Header(describe(&e)))?;
+    let info = decoder.info().ok_or_else(|| Failure::Header("it has no header".to_owned()))?;
+    let (height, width) = (usize::from(info.height), usize::from(info.width));
+    // A progressive picture is held as 16-bit coefficients until its last scan.
+    let working = 2 * usize::from(info.components);
+    let _turn = limits.admit(height, width, CHANNELS + working).map_err(Failure::Body)?;
+    let orientation = decoder.exif().and_then(|exif| Orientation::from_exif_chunk(exif));
+    let data = decoder.decode().map_err(|e| Failure::Body(describe(&e)))?;
+    Ok(Raw { height, width, data, orientation: orientation.unwrap_or(Orientation::NoTransforms) })
+}
+
+fn describe(error: &DecodeErrors) -> String {
+    match error {
+        DecodeErrors::Unsupported(kind) => {
+            format!("this kind of JPEG is not supported ({kind:?}): save it as a usual JPEG or as PNG")
+        }
+        other => other.to_string().trim_matches(['"', '\n']).to_owned(),
+    }
+}
+
+/// Walks the segments to the end-of-image marker.
+fn find_end(bytes: &[u8]) -> Result<(), String> {
+    let (mut at, mut scans) = (2, 0);
+    while let Some(skip) = bytes.get(at..).and_then(|rest| rest.iter().position(|&b| b == 0xFF)) {
+        at += skip + 1;
+        match bytes.get(at) {
+            // A stuffed byte, a fill byte (which may start a marker itself), a marker that stands alone.
+            Some(0xFF) => {}
+            Some(0x00 | 0x01 | 0xD0..=0xD8) => at += 1,
+            Some(0xD9) if scans > 0 => return Ok(()),
+            Some(0xD9) => return Err("it ends before its pixels begin".to_owned()),
+            Some(&marker) => {
+                scans += usize::from(marker == 0xDA);
+                let Some(&[high, low]) = bytes.get(at + 1..at + 3) else { break };
+                at += 1 + usize::from(u16::from_be_bytes([high, low]));
+            }
+            None => break,
+        }
+    }
+    Err(format!("it is truncated: {} bytes, and the end of the picture is not among them", bytes.len()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SCAN: &[u8] = &[0xFF, 0xDA, 0, 2, 1, 2, 0xFF, 0, 0xFF, 0xD0, 3];
+
+    fn file(parts: &[&[u8]]) -> Vec<u8> {
+        [&[0xFF, 0xD8][..], &parts.concat()].concat()
+    }
+
+    #[test]
+    fn the_end_is_that_of_the_picture_not_of_its_thumbnail() {
+        let thumbnail: &[u8] = &[0xFF, 0xE1, 0, 6, 0xFF, 0xD8, 0xFF, 0xD9];
+        assert!(find_end(&file(&[thumbnail, SCAN, &[0xFF, 0xD9]])).is_ok());
+        assert!(find_end(&file(&[SCAN, &[0xFF, 0xFF, 0xD9, 1, 2, 3]])).is_ok());
+        for torn in [file(&[thumbnail, SCAN]), file(&[SCAN, &[0xFF]]), file(&[&[0xFF, 0xE1, 0]]), file(&[])] {
+            assert!(find_end(&torn).unwrap_err().contains("truncated"));
+        }
+        assert!(find_end(&file(&[thumbnail, &[0xFF, 0xD9]])).is_err());
+    }
+}

@@ -1,0 +1,203 @@
+//! Files to pixels: any format, any depth, any colour model, upright, as 8-bit RGB, or one sentence on why not.
+//!
+//! What becomes of what is not 8-bit RGB is what Pillow's `convert("RGB")` does, and so what Keras's `load_img` sees,
+//! with two exceptions that its users have asked for since 2016:
+//!
+//! | in the file | here | Keras |
+//! |---|---|---|
+//! | grey, palette, 1-bit | the same grey or colour thrice | the same |
+//! | alpha, `tRNS` | dropped; what lies beneath it shows | the same |
+//! | CMYK, YCCK | multiplied with black, no colour profile | the same |
+//! | 16 bit | value / 257, rounded | clipped at 255, so white |
+//! | EXIF orientation | applied, unless [`DecodeOptions::exif`] is off | ignored |
+//!
+//! A file may be hostile. Its size, its sides and the memory that it asks for are limited before anything is allocated,
+//! large pictures are decoded one at a time, and a decoder that panics has found a bad picture, not ended the program.
+
+mod format;
+mod jpeg;
+mod quiet;
+
+use std::fs::File;
+use std::io::{Cursor, Read};
+use std::path::Path;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use image::metadata::Orientation;
+use image::{DynamicImage, ImageDecoder, ImageReader, RgbImage};
+
+pub use format::Format;
+pub(crate) use format::{SNIFFED, claims_to_be_a_picture};
+pub(crate) use quiet::catch_panic;
+
+use crate::{BadImage, DataError, Result, Rgb8};
+
+/// How files become pixels.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DecodeOptions {
+    /// Whether a picture is turned upright as its EXIF orientation says. Keras does not.
+    pub exif: bool,
+}
+
+impl Default for DecodeOptions {
+    fn default() -> Self {
+        Self { exif: true }
+    }
+}
+
+/// A decoded file.
+#[derive(Debug, Clone)]
+pub struct Decoded {
+    /// The pixels.
+    pub image: Rgb8,
+    /// What the file was.
+    pub format: Format,
+    /// Whether its EXIF orientation was other than upright and has been applied.
+    pub turned: bool,
+    /// BLAKE3 of the file's bytes.
+    pub digest: [u8; 32],
+}
+
+/// Decodes one file.
+///
+/// # Errors
+/// [`DataError::BadImage`] with the reason: unreadable, not a picture, truncated, beyond the limits of 30 000 pixels a
+/// side and 512 MiB.
+pub fn decode(path: &Path, options: DecodeOptions) -> Result<Rgb8> {
+    Ok(decode_file(path, options)?.image)
+}
+
+/// Decodes one file and tells what it was.
+///
+/// # Errors
+/// As [`decode`].
+pub fn decode_file(path: &Path, options: DecodeOptions) -> Result<Decoded> {
+    read(path)
+        .and_then(|bytes| decode_bytes(&bytes, options))
+        .map_err(|reason| DataError::BadImage(BadImage { path: path.to_owned(), reason }))
+}
+
+/// Decodes a file's bytes, or says in a few words what is wrong with them.
+///
+/// # Errors
+/// The reason, as a clause without the file's name.
+pub fn decode_bytes(bytes: &[u8], options: DecodeOptions) -> Result<Decoded, String> {
+    let head = &bytes[..bytes.len().min(SNIFFED)];
+    let format = Format::sniff(head).ok_or_else(|| format::describe_foreign(head).to_owned())?;
+    let raw = catch_panic(|| match format {
+        Format::Jpeg => jpeg::decode(bytes, &Limits::default()),
+        _ => decode_by_image_crate(bytes, format, &Limits::default()),
+    })
+    .unwrap_or_else(|| Err("its decoder gave up on it".to_owned()))
+    .map_err(|reason| format!("damaged {format}: {reason}"))?;
+    let turned = options.exif && raw.orientation != Orientation::NoTransforms;
+    let image = if turned { raw.turn_upright()? } else { raw.into_rgb8()? };
+    Ok(Decoded { image, format, turned, digest: blake3::hash(bytes).into() })
+}
+
+/// The whole file, if it is a file and of a size that a picture has.
+fn read(path: &Path) -> Result<Vec<u8>, String> {
+    let metadata = path.metadata().map_err(|e| format!("cannot be read: {e}"))?;
+    if !metadata.is_file() {
+        return Err(if metadata.is_dir() { "it is a folder" } else { "it is no regular file" }.to_owned());
+    }
+    let mut bytes = Vec::new();
+    let len = usize::try_from(metadata.len()).ok().filter(|&len| len <= MAX_BYTES);
+    len.and_then(|len| bytes.try_reserve_exact(len).ok())
+        .ok_or_else(|| format!("it has {} bytes, at most {MAX_BYTES} are read", metadata.len()))?;
+    File::open(path)
+        .and_then(|file| file.take(MAX_BYTES as u64).read_to_end(&mut bytes))
+        .map_err(|e| format!("cannot be read: {e}"))?;
+    Ok(bytes)
+}
+
+/// The most pixels a side may have.
+const MAX_SIDE: usize = 30_000;
+
+/// The most bytes of a file, and of a decoded picture.
+const MAX_BYTES: usize = 512 << 20;
+
+/// Beyond this much memory a picture is decoded while no other such is.
+const LARGE: usize = 64 << 20;
+
+static ONE_LARGE_AT_A_TIME: Mutex<()> = Mutex::new(());
+
+struct Limits {
+    side: usize,
+    bytes: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { side: MAX_SIDE, bytes: MAX_BYTES }
+    }
+}
+
+impl Limits {
+    /// Lets a picture of this size in, `cost` being the bytes that a pixel takes until it is decoded; a large one has to
+    /// wait for its turn, which lasts until the guard is dropped.
+    fn admit(
+        &self,
+        height: usize,
+        width: usize,
+        cost: usize,
+    ) -> Result<Option<MutexGuard<'static, ()>>, String> {
+        let bytes = height.checked_mul(width).and_then(|n| n.checked_mul(cost)).unwrap_or(usize::MAX);
+        if height == 0 || width == 0 {
+            Err(format!("it has {height} × {width} pixels"))
+        } else if height.max(width) > self.side || bytes > self.bytes {
+            let (side, mib) = (self.side, self.bytes >> 20);
+            Err(format!("it has {height} × {width} pixels: at most {side} a side and {mib} MiB are decoded"))
+        } else {
+            Ok((bytes > LARGE).then(|| ONE_LARGE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner)))
+        }
+    }
+}
+
+/// Pixels as they lie in the file, RGB by now, and which way is up.
+struct Raw {
+    height: usize,
+    width: usize,
+    data: Vec<u8>,
+    orientation: Orientation,
+}
+
+impl Raw {
+    fn into_rgb8(self) -> Result<Rgb8, String> {
+        Rgb8::new(self.height, self.width, self.data).map_err(|e| e.to_string())
+    }
+
+    fn turn_upright(self) -> Result<Rgb8, String> {
+        let side = |n: usize| u32::try_from(n).map_err(|e| e.to_string());
+        let image = RgbImage::from_raw(side(self.width)?, side(self.height)?, self.data);
+        let mut image = DynamicImage::ImageRgb8(image.ok_or("its pixels do not make its sides")?);
+        image.apply_orientation(self.orientation);
+        Raw { orientation: Orientation::NoTransforms, ..Raw::from(image) }.into_rgb8()
+    }
+}
+
+impl From<DynamicImage> for Raw {
+    fn from(image: DynamicImage) -> Self {
+        let image = image.into_rgb8();
+        let (height, width) = (image.height() as usize, image.width() as usize);
+        Self { height, width, data: image.into_raw(), orientation: Orientation::NoTransforms }
+    }
+}
+
+fn decode_by_image_crate(bytes: &[u8], format: Format, limits: &Limits) -> Result<Raw, String> {
+    let describe = |e: image::ImageError| e.to_string();
+    let mut reader = ImageReader::with_format(Cursor::new(bytes), format.for_image_crate());
+    let mut bounds = image::Limits::default();
+    bounds.max_alloc = Some(limits.bytes as u64);
+    reader.limits(bounds);
+    let mut decoder = reader.into_decoder().map_err(describe)?;
+    let (width, height) = decoder.dimensions();
+    let per_pixel = usize::from(decoder.color_type().bytes_per_pixel());
+    let _turn = limits.admit(height as usize, width as usize, per_pixel.max(crate::CHANNELS))?;
+    let orientation = decoder.orientation().map_err(describe)?;
+    let image = DynamicImage::from_decoder(decoder).map_err(describe)?;
+    Ok(Raw { orientation, ..Raw::from(image) })
+}
+
+#[cfg(test)]
+mod tests;
