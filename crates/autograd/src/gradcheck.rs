@@ -110,9 +110,15 @@ impl Gradcheck {
                 let mut slope_at = |h| slope(&mut inputs, (input, index), h, &f, &direction);
                 let slope = (4.0 * slope_at(self.step / 2.0)? - slope_at(self.step)?) / 3.0;
                 let (backward, difference) = (f64::from(backward), (f64::from(backward) - slope).abs());
-                // Not `difference > allowed`: that would let NaN pass.
-                if !(difference <= allowed) {
-                    return Err(GradcheckError::Mismatch { input, index, backward, slope, difference, allowed });
+                if difference.is_nan() || difference > allowed {
+                    return Err(GradcheckError::Mismatch {
+                        input,
+                        index,
+                        backward,
+                        slope,
+                        difference,
+                        allowed,
+                    });
                 }
             }
         }

@@ -19,6 +19,7 @@
 use std::cell::RefCell;
 
 use graft_kernels::Isa;
+use graft_kernels::conv2d::Algorithm;
 use graft_tensor::{Result, Shape, Tensor, TensorError};
 
 /// From the gradient of an output to those of the inputs that want one, in the inputs' order.
@@ -47,6 +48,7 @@ struct Node {
 pub struct Tape {
     nodes: RefCell<Vec<Node>>,
     isa: Isa,
+    algorithm: Algorithm,
 }
 
 /// A tensor that took part in a forward pass.
@@ -65,12 +67,22 @@ pub struct Gradients {
 impl Tape {
     /// An empty tape, for the instruction set of this process.
     pub fn new() -> Self {
-        Self { nodes: RefCell::default(), isa: Isa::current() }
+        Self::with_algorithm(Algorithm::Auto)
+    }
+
+    /// The same, with this rung of the ladder of convolutions.
+    pub fn with_algorithm(algorithm: Algorithm) -> Self {
+        Self { nodes: RefCell::default(), isa: Isa::current(), algorithm }
     }
 
     /// The instruction set that operations use.
     pub fn isa(&self) -> Isa {
         self.isa
+    }
+
+    /// How convolutions are computed.
+    pub fn algorithm(&self) -> Algorithm {
+        self.algorithm
     }
 
     /// A value whose gradient is wanted: a weight in training.

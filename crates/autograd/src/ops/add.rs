@@ -18,3 +18,22 @@ impl<'t> Var<'t> {
         Ok(self.tape.record(y, [self, other], |dy, _| Ok([Some(dy.clone()), Some(dy)])))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::ops::testing::numbers;
+    use crate::{Tape, gradcheck};
+
+    #[test]
+    fn gradients_are_slopes() {
+        gradcheck(&[numbers([2, 3]), numbers([2, 3])], |v| v[0].add(&v[1])).unwrap();
+        gradcheck(&[numbers([2, 3])], |v| v[0].add(&v[0])).unwrap();
+    }
+
+    #[test]
+    fn shapes_must_agree() {
+        let tape = Tape::new();
+        let [a, b] = [tape.constant(numbers([2, 3])), tape.constant(numbers([3, 2]))];
+        assert!(a.add(&b).is_err() && a.mul(&b).is_err());
+    }
+}

@@ -15,7 +15,11 @@ impl<'t> Var<'t> {
     ///
     /// # Errors
     /// [`TensorError::Shape`] if the shapes do not fit one another.
-    pub fn softmax_cross_entropy(&self, targets: &Tensor, sample_weights: Option<&Tensor>) -> Result<Var<'t>> {
+    pub fn softmax_cross_entropy(
+        &self,
+        targets: &Tensor,
+        sample_weights: Option<&Tensor>,
+    ) -> Result<Var<'t>> {
         let rows = Rows::check("softmax_cross_entropy", self, targets, sample_weights)?;
         let mut probs = Tensor::try_zeros(rows.shape)?;
         let mut losses = vec![0.0; rows.n];
@@ -35,7 +39,11 @@ impl<'t> Var<'t> {
     ///
     /// # Errors
     /// [`TensorError::Shape`] if the shapes do not fit one another.
-    pub fn categorical_cross_entropy(&self, targets: &Tensor, sample_weights: Option<&Tensor>) -> Result<Var<'t>> {
+    pub fn categorical_cross_entropy(
+        &self,
+        targets: &Tensor,
+        sample_weights: Option<&Tensor>,
+    ) -> Result<Var<'t>> {
         let rows = Rows::check("categorical_cross_entropy", self, targets, sample_weights)?;
         let mut losses = vec![0.0; rows.n];
         let (x, t) = (self.value().data(), targets.data());
@@ -44,7 +52,15 @@ impl<'t> Var<'t> {
         Ok(self.tape.record(loss, [self], move |dy, _| {
             let mut dx = Tensor::try_zeros(rows.shape)?;
             let (o, t, scale) = (outputs.data(), targets.data(), rows.scales(dy.item()?));
-            cross_entropy::backward_probabilities(rows.isa, rows.n, rows.classes, o, t, &scale, dx.data_mut());
+            cross_entropy::backward_probabilities(
+                rows.isa,
+                rows.n,
+                rows.classes,
+                o,
+                t,
+                &scale,
+                dx.data_mut(),
+            );
             Ok([Some(dx)])
         }))
     }
@@ -88,5 +104,59 @@ impl Rows {
             None => vec![dy / self.n as f32; self.n],
             Some(w) => w.data().iter().map(|w| dy * w / self.n as f32).collect(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ops::testing::numbers;
+    use crate::{Tape, gradcheck};
+
+    fn targets() -> Tensor {
+        Tensor::new([3, 4], &[0.0, 1.0, 0.0, 0.0, 0.1, 0.2, 0.3, 0.4, 0.0, 0.0, 0.0, 1.0]).unwrap()
+    }
+
+    #[test]
+    fn gradients_are_slopes() {
+        let (t, w) = (targets(), Tensor::new([3], &[1.0, 2.0, 0.5]).unwrap());
+        for weights in [None, Some(&w)] {
+            gradcheck(&[numbers([3, 4])], |v| v[0].softmax_cross_entropy(&t, weights)).unwrap();
+            gradcheck(&[numbers([3, 4])], |v| v[0].softmax()?.categorical_cross_entropy(&t, weights))
+                .unwrap();
+            // Outputs that do not sum to one.
+            let outputs = Tensor::from_fn([3, 4], |i| 0.4 + 0.1 * (i * 5 % 7) as f32);
+            gradcheck(&[outputs], |v| v[0].categorical_cross_entropy(&t, weights)).unwrap();
+        }
+    }
+
+    #[test]
+    fn the_weighted_sum_is_divided_by_the_count() {
+        let tape = Tape::new();
+        let x = tape.leaf(Tensor::zeros([2, 2]));
+        let t = Tensor::new([2, 2], &[1.0, 0.0, 0.0, 1.0]).unwrap();
+        let w = Tensor::new([2], &[1.0, 3.0]).unwrap();
+        let loss = x.softmax_cross_entropy(&t, Some(&w)).unwrap();
+        assert!((loss.value().item().unwrap() - 2.0 * 2f32.ln()).abs() < 1e-6);
+        assert_eq!(tape.backward(&loss).unwrap().get(&x).unwrap().data(), [-0.25, 0.25, 0.75, -0.75]);
+    }
+
+    #[test]
+    fn logits_are_exact_where_probabilities_have_vanished() {
+        let tape = Tape::new();
+        let x = tape.constant(Tensor::new([1, 2], &[0.0, 200.0]).unwrap());
+        let t = Tensor::new([1, 2], &[1.0, 0.0]).unwrap();
+        assert_eq!(x.softmax_cross_entropy(&t, None).unwrap().value().item().unwrap(), 200.0);
+        let clipped = x.softmax().unwrap().categorical_cross_entropy(&t, None).unwrap();
+        assert!((clipped.value().item().unwrap() - 16.118).abs() < 1e-3);
+    }
+
+    #[test]
+    fn shapes_that_do_not_fit_are_errors() {
+        let tape = Tape::new();
+        let x = tape.constant(numbers([3, 4]));
+        assert!(x.softmax_cross_entropy(&Tensor::zeros([3, 5]), None).is_err());
+        assert!(x.categorical_cross_entropy(&targets(), Some(&Tensor::zeros([4]))).is_err());
+        assert!(tape.constant(numbers([4])).softmax_cross_entropy(&Tensor::zeros([4]), None).is_err());
     }
 }

@@ -25,3 +25,15 @@ fn product(a: &Tensor, b: &Tensor) -> Tensor {
     y.data_mut().iter_mut().zip(b.data()).for_each(|(y, b)| *y *= b);
     y
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::gradcheck;
+    use crate::ops::testing::numbers;
+
+    #[test]
+    fn gradients_are_slopes() {
+        gradcheck(&[numbers([2, 3]), numbers([2, 3])], |v| v[0].mul(&v[1])).unwrap();
+        gradcheck(&[numbers([2, 3])], |v| v[0].mul(&v[0])?.mul(&v[0])).unwrap();
+    }
+}

@@ -1,6 +1,6 @@
 //! y = max(0, x); back through it goes what belongs to the active units.
 
-use graft_kernels::relu;
+use graft_kernels::{Isa, relu};
 use graft_tensor::{Result, Tensor};
 
 use crate::Var;
@@ -15,10 +15,37 @@ impl<'t> Var<'t> {
         let mut y = Tensor::try_zeros(*self.shape())?;
         relu::forward(isa, self.value().data(), y.data_mut());
         let kept = y.clone();
-        Ok(self.tape.record(y, [self], move |dy, _| {
-            let mut dx = Tensor::try_zeros(*dy.shape())?;
-            relu::backward(isa, kept.data(), dy.data(), dx.data_mut());
-            Ok([Some(dx)])
-        }))
+        Ok(self.tape.record(y, [self], move |dy, _| Ok([Some(back_through_relu(isa, Some(kept), dy)?)])))
+    }
+}
+
+/// The gradient before a ReLU of output `y`, from the one after it; without a `y` there was none.
+pub(super) fn back_through_relu(isa: Isa, y: Option<Tensor>, dy: Tensor) -> Result<Tensor> {
+    let Some(y) = y else { return Ok(dy) };
+    let mut dx = Tensor::try_zeros(*dy.shape())?;
+    relu::backward(isa, y.data(), dy.data(), dx.data_mut());
+    Ok(dx)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ops::testing::numbers;
+    use crate::{Tape, gradcheck};
+
+    #[test]
+    fn gradients_are_slopes() {
+        gradcheck(&[numbers([3, 7])], |v| v[0].relu()).unwrap();
+    }
+
+    #[test]
+    fn nan_passes_both_ways() {
+        let tape = Tape::new();
+        let x = tape.leaf(Tensor::new([3], &[f32::NAN, -1.0, 2.0]).unwrap());
+        let y = x.relu().unwrap();
+        assert!(y.value().data()[0].is_nan());
+        let loss = y.sum().unwrap();
+        assert!(loss.value().data()[0].is_nan());
+        assert_eq!(tape.backward(&loss).unwrap().get(&x).unwrap().data(), [1.0, 0.0, 1.0]);
     }
 }

@@ -26,3 +26,25 @@ impl<'t> Var<'t> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::ops::testing::numbers;
+    use crate::{Tape, gradcheck};
+
+    #[test]
+    fn gradients_are_slopes() {
+        gradcheck(&[numbers([2, 3, 2])], |v| v[0].reshape([3, 4])).unwrap();
+        gradcheck(&[numbers([2, 3, 2])], |v| v[0].flatten()).unwrap();
+    }
+
+    #[test]
+    fn flatten_keeps_the_rows_and_copies_nothing() {
+        let tape = Tape::new();
+        let x = tape.constant(numbers([2, 3, 2]));
+        let y = x.flatten().unwrap();
+        assert_eq!(*y.shape(), [2, 6]);
+        assert!(std::ptr::eq(x.value().data(), y.value().data()));
+        assert!(x.reshape([5]).is_err());
+    }
+}

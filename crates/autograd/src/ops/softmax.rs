@@ -25,3 +25,22 @@ impl<'t> Var<'t> {
         }))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use graft_tensor::Tensor;
+
+    use crate::ops::testing::numbers;
+    use crate::{Tape, gradcheck};
+
+    #[test]
+    fn gradients_are_slopes() {
+        gradcheck(&[numbers([3, 4])], |v| v[0].softmax()).unwrap();
+        gradcheck(&[numbers([2, 2, 3])], |v| v[0].softmax()).unwrap();
+    }
+
+    #[test]
+    fn a_scalar_has_no_classes() {
+        assert!(Tape::new().constant(Tensor::scalar(1.0)).softmax().is_err());
+    }
+}

@@ -31,3 +31,15 @@ impl<'t> Var<'t> {
         }))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::gradcheck;
+    use crate::ops::testing::numbers;
+
+    #[test]
+    fn gradients_are_slopes() {
+        gradcheck(&[numbers([2, 3])], |v| v[0].sum()).unwrap();
+        gradcheck(&[numbers([2, 3])], |v| v[0].mul(&v[0])?.mean()).unwrap();
+    }
+}

@@ -1,0 +1,125 @@
+//! y = x ∗ w + bias, and then ReLU if asked.
+
+use graft_kernels::conv2d::{self, Conv2dError, Conv2dShape, Padding};
+use graft_tensor::{Result, Tensor, TensorError};
+
+use super::relu::back_through_relu;
+use super::{four, keep, or_absent};
+use crate::Var;
+
+/// How a window is moved over a map, and what follows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Conv2dOptions {
+    /// Steps of the window, down and to the right.
+    pub stride: [usize; 2],
+    /// What lies beyond the edges.
+    pub padding: Padding,
+    /// Whether negative sums become 0, while they are still in a register.
+    pub relu: bool,
+}
+
+impl<'t> Var<'t> {
+    /// The convolution `(n, h, w, cin)` ∗ `(kh, kw, cin, cout)` + `(cout,)` → `(n, out_h, out_w, cout)`, without
+    /// flipping the window; computed by the tape's [algorithm](crate::Tape::with_algorithm).
+    ///
+    /// # Errors
+    /// [`TensorError::Shape`] if the shapes do not fit one another.
+    pub fn conv2d(&self, w: &Var<'t>, bias: Option<&Var<'t>>, options: Conv2dOptions) -> Result<Var<'t>> {
+        let (isa, algorithm) = (self.tape.isa(), self.tape.algorithm());
+        let s = shape(self, w, bias, options)?;
+        let b = or_absent(self.tape, bias);
+        let mut y = Tensor::try_zeros([s.n, s.out_h(), s.out_w(), s.cout])?;
+        let (x_, w_, b_) = (self.value().data(), w.value().data(), bias.map(|b| b.value().data()));
+        conv2d::forward(isa, algorithm, &s, x_, w_, b_, options.relu, y.data_mut());
+
+        let (x_shape, w_shape) = (*self.shape(), *w.shape());
+        let (x_kept, w_kept, y_kept) = (keep(self, w), keep(w, self), options.relu.then(|| y.clone()));
+        Ok(self.tape.record(y, [self, w, &b], move |dy, [_, _, bias_wanted]| {
+            let dy = back_through_relu(isa, y_kept, dy)?;
+            let mut gradients = [None, None, None];
+            if let Some(x) = x_kept {
+                let dw = gradients[1].insert(Tensor::try_zeros(w_shape)?);
+                conv2d::backward_weights(isa, algorithm, &s, x.data(), dy.data(), dw.data_mut());
+            }
+            if bias_wanted {
+                let db = gradients[2].insert(Tensor::try_zeros([s.cout])?);
+                conv2d::backward_bias(isa, &s, dy.data(), db.data_mut());
+            }
+            if let Some(w) = w_kept {
+                let dx = gradients[0].insert(Tensor::try_zeros(x_shape)?);
+                conv2d::backward_input(isa, algorithm, &s, w.data(), dy.data(), dx.data_mut());
+            }
+            Ok(gradients)
+        }))
+    }
+}
+
+fn shape(x: &Var<'_>, w: &Var<'_>, bias: Option<&Var<'_>>, options: Conv2dOptions) -> Result<Conv2dShape> {
+    let input = four("conv2d", "(n, height, width, channels)", x)?;
+    let filters = four("conv2d", "filters (height, width, in, out)", w)?;
+    if let Some(b) = bias.filter(|b| *b.shape() != [filters[3]]) {
+        return Err(TensorError::shape("conv2d", format!("a bias of shape ({},)", filters[3]), b.shape()));
+    }
+    Conv2dShape::new(input, filters, options.stride, options.padding).map_err(|e| {
+        let expected = match e {
+            Conv2dError::Channels { filters, .. } => format!("an input of {filters} channels"),
+            Conv2dError::TooSmall { kernel: [h, w], .. } => {
+                format!("a map of at least {h} by {w} (padding valid)")
+            }
+            other => format!("sizes that make sense ({other})"),
+        };
+        TensorError::shape("conv2d", expected, x.shape())
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ops::testing::numbers;
+    use crate::{Tape, gradcheck};
+
+    #[test]
+    fn gradients_are_slopes() {
+        let [x, w, b] = [numbers([2, 5, 4, 2]), numbers([3, 2, 2, 3]), numbers([3])];
+        for (stride, padding) in [([1, 1], Padding::Same), ([1, 1], Padding::Valid), ([2, 1], Padding::Same)]
+        {
+            let options = Conv2dOptions { stride, padding, relu: false };
+            gradcheck(&[x.clone(), w.clone(), b.clone()], |v| v[0].conv2d(&v[1], Some(&v[2]), options))
+                .unwrap();
+            gradcheck(&[x.clone(), w.clone()], |v| v[0].conv2d(&v[1], None, options)).unwrap();
+        }
+    }
+
+    #[test]
+    fn relu_fused_is_relu_after() {
+        let [x, w, b] = [numbers([2, 5, 4, 2]), numbers([3, 3, 2, 3]), numbers([3])];
+        let run = |relu| {
+            let tape = Tape::new();
+            let v = [&x, &w, &b].map(|t| tape.leaf(t.clone()));
+            let options = Conv2dOptions { stride: [1, 1], padding: Padding::Same, relu };
+            let y = v[0].conv2d(&v[1], Some(&v[2]), options).unwrap();
+            let y = if relu { y } else { y.relu().unwrap() };
+            let loss = y.mul(&y).unwrap().sum().unwrap();
+            let mut gradients = tape.backward(&loss).unwrap();
+            (y.value().clone(), v.each_ref().map(|v| gradients.take(v).unwrap()))
+        };
+        assert_eq!(run(true), run(false));
+        assert!(run(true).0.data().contains(&0.0));
+    }
+
+    #[test]
+    fn shapes_that_do_not_fit_are_errors() {
+        let options = Conv2dOptions { stride: [1, 1], padding: Padding::Valid, relu: false };
+        let tape = Tape::new();
+        let zeros = |shape: &[usize]| tape.constant(Tensor::zeros(shape));
+        for (x, w, b, says) in [
+            (&[2, 5, 5][..], &[3, 3, 2, 3][..], 3, "expected (n, height, width, channels), got (2, 5, 5)"),
+            (&[2, 5, 5, 4], &[3, 3, 2, 3], 3, "expected an input of 2 channels, got (2, 5, 5, 4)"),
+            (&[2, 5, 2, 2], &[3, 3, 2, 3], 3, "at least 3 by 3"),
+            (&[2, 5, 5, 2], &[3, 3, 2, 3], 2, "a bias of shape (3,), got (2,)"),
+        ] {
+            let error = zeros(x).conv2d(&zeros(w), Some(&zeros(&[b])), options).unwrap_err().to_string();
+            assert!(error.contains(says), "{error}");
+        }
+    }
+}
