@@ -1,0 +1,128 @@
+//! Two-dimensional convolution, forward and backward: nearly all the work of VGG16.
+//!
+//! ```text
+//! x: (n, h, w, cin)   w: (kh, kw, cin, cout)   bias: (cout)   y: (n, out_h, out_w, cout)
+//! ```
+//!
+//! The ladder of [`Algorithm`]s, to be read from the bottom:
+//!
+//! 1. [`reference`]: what a convolution is, in seven loops.
+//! 2. [`im2col`]: the observation that it is a matrix product, and a library that multiplies.
+//! 3. [`direct`]: the same product, by our own tile, without the matrix.
+//!
+//! [`patches`] is the matrix they speak of. Bias and ReLU are applied as the last sum is stored, while it is in
+//! a register or in L1: a pass over the output less. All of them let NaN through.
+//!
+//! ```
+//! use graft_kernels::{Isa, conv2d::{self, Algorithm, Conv2dShape, Padding}};
+//! let s = Conv2dShape::new([1, 2, 2, 1], [2, 2, 1, 1], [1, 1], Padding::Valid)?;
+//! let (x, w) = ([1.0, 2.0, 3.0, 4.0], [1.0, 1.0, 1.0, -5.0]);
+//! let mut y = [f32::NAN];
+//! conv2d::forward(Isa::best(), Algorithm::Auto, &s, &x, &w, Some(&[15.0]), true, &mut y);
+//! assert_eq!(y, [1.0]); // 1 + 2 + 3 - 20 + 15
+//! # Ok::<(), graft_kernels::conv2d::Conv2dError>(())
+//! ```
+
+mod algorithm;
+mod direct;
+mod im2col;
+mod patches;
+pub mod reference;
+mod shape;
+
+pub use algorithm::{Algorithm, UnknownAlgorithm};
+pub use shape::{Conv2dError, Conv2dShape, Padding};
+
+use crate::column_sums::column_sums;
+use crate::gemm::Epilogue;
+use crate::isa::Isa;
+
+/// y = x ∗ w + bias, and then ReLU if asked.
+///
+/// # Panics
+/// If a slice has not the length that `s` gives it.
+#[expect(clippy::too_many_arguments, reason = "the operands of the operation, and how to compute it")]
+pub fn forward(
+    isa: Isa,
+    algorithm: Algorithm,
+    s: &Conv2dShape,
+    x: &[f32],
+    w: &[f32],
+    bias: Option<&[f32]>,
+    relu: bool,
+    y: &mut [f32],
+) {
+    check(s, [("x", x.len(), s.x_len()), ("w", w.len(), s.w_len()), ("y", y.len(), s.y_len())]);
+    assert!(bias.is_none_or(|b| b.len() == s.cout), "conv2d {s:?}: one bias for each output channel");
+    if y.is_empty() {
+        return;
+    }
+    let epilogue = Epilogue { bias, relu };
+    match algorithm {
+        Algorithm::Reference => reference::forward(s, x, w, bias, relu, y),
+        Algorithm::Im2colGemm => im2col::forward(s, x, w, epilogue, y),
+        Algorithm::Direct | Algorithm::Auto => direct::forward(isa, s, x, w, epilogue, y),
+    }
+}
+
+/// dx, the gradient of the input, from dy.
+///
+/// # Panics
+/// If a slice has not the length that `s` gives it.
+pub fn backward_input(
+    isa: Isa,
+    algorithm: Algorithm,
+    s: &Conv2dShape,
+    w: &[f32],
+    dy: &[f32],
+    dx: &mut [f32],
+) {
+    check(s, [("w", w.len(), s.w_len()), ("dy", dy.len(), s.y_len()), ("dx", dx.len(), s.x_len())]);
+    if dx.is_empty() || dy.is_empty() {
+        return dx.fill(0.0);
+    }
+    match algorithm {
+        Algorithm::Reference => reference::backward_input(s, w, dy, dx),
+        Algorithm::Im2colGemm => im2col::backward_input(isa, s, w, dy, dx),
+        Algorithm::Direct | Algorithm::Auto => direct::backward_input(isa, s, w, dy, dx),
+    }
+}
+
+/// dw, the gradient of the filters, from x and dy.
+///
+/// # Panics
+/// If a slice has not the length that `s` gives it.
+pub fn backward_weights(
+    isa: Isa,
+    algorithm: Algorithm,
+    s: &Conv2dShape,
+    x: &[f32],
+    dy: &[f32],
+    dw: &mut [f32],
+) {
+    check(s, [("x", x.len(), s.x_len()), ("dy", dy.len(), s.y_len()), ("dw", dw.len(), s.w_len())]);
+    if dw.is_empty() || dy.is_empty() {
+        return dw.fill(0.0);
+    }
+    match algorithm {
+        Algorithm::Reference => reference::backward_weights(s, x, dy, dw),
+        Algorithm::Im2colGemm => im2col::backward_weights(s, x, dy, dw),
+        Algorithm::Direct | Algorithm::Auto => direct::backward_weights(isa, s, x, dy, dw),
+    }
+}
+
+/// db, the gradient of the bias: dy summed over all pixels.
+///
+/// # Panics
+/// If a slice has not the length that `s` gives it.
+pub fn backward_bias(isa: Isa, s: &Conv2dShape, dy: &[f32], db: &mut [f32]) {
+    check(s, [("dy", dy.len(), s.y_len()), ("db", db.len(), s.cout)]);
+    column_sums(isa, dy, db);
+}
+
+/// Found and expected lengths, by name.
+fn check<const N: usize>(s: &Conv2dShape, lengths: [(&str, usize, usize); N]) {
+    for (name, found, expected) in lengths {
+        assert_eq!(found, expected, "conv2d {s:?}: {name} has another length than the shape says");
+    }
+}

@@ -1,0 +1,120 @@
+//! Products with few rows, C (m, n) = A · B for m ≤ 8: a dense layer that classifies one picture.
+//!
+//! Here every number of B is used only m times, so that the time goes into reading B from memory: 411 MB for VGG16's
+//! first dense layer. Packing would write and read it once more. Instead B is streamed, in the order in which it lies,
+//! four rows at once, and the sums stay in L1:
+//!
+//! ```text
+//! for each strip of columns, in parallel            512 columns: 2 KB of each row of B
+//!     for each block of KC k
+//!         for four k at a time, for each row i
+//!             sums[i] += a[i][k]·B[k] + a[i][k+1]·B[k+1] + …        one pass over the strip
+//!         C[i] += sums[i]
+//! ```
+//!
+//! Each output is still the chain of one block of k after the other that [`super::tile`] promises, so that a picture
+//! gets the same bits alone as it gets in a large batch.
+
+use std::ops::Range;
+
+use super::driver::add;
+use super::tile::KC;
+use super::{Epilogue, GemmShape, MatRef};
+use crate::isa::Isa;
+use crate::parallel::{BlockMut, for_each_block, with_scratch};
+
+/// Up to this many rows, streaming B beats packing it (the passes over the sums cost 2·m cycles for the 64 bytes of B
+/// that take memory about 20).
+pub(super) const MAX_ROWS: usize = 8;
+
+/// Columns of one strip: long enough runs for the memory, short enough that 8 rows of sums and 4 of B share L1.
+const STRIP: usize = 512;
+
+/// `c` = a · b and the epilogue, where the rows of `b` are contiguous.
+pub(super) fn multiply(
+    isa: Isa,
+    shape: GemmShape,
+    a: MatRef<'_>,
+    b: MatRef<'_>,
+    epilogue: Epilogue<'_>,
+    c: &mut [f32],
+) {
+    // Whether the tile of this instruction set fuses multiplication and addition.
+    let fused = isa != Isa::Portable;
+    let width = STRIP.min(shape.n.div_ceil(8).next_multiple_of(64));
+    for_each_block(c, shape.n, [shape.m, width], |_, cols, mut block| {
+        with_scratch(shape.m * cols.len(), |sums| {
+            if fused {
+                isa.vectorize(
+                    #[inline(always)]
+                    || strip(true, shape.k, a, b, epilogue, cols, &mut block, sums),
+                );
+            } else {
+                strip(false, shape.k, a, b, epilogue, cols, &mut block, sums);
+            }
+        });
+    });
+}
+
+/// These columns of C, all rows.
+#[inline(always)]
+#[expect(clippy::too_many_arguments, reason = "the body of a closure, named so that it can be read alone")]
+fn strip(
+    fused: bool,
+    k: usize,
+    a: MatRef<'_>,
+    b: MatRef<'_>,
+    epilogue: Epilogue<'_>,
+    cols: Range<usize>,
+    block: &mut BlockMut<'_>,
+    sums: &mut [f32],
+) {
+    let row_of_b = |k: usize| &b.data[k * b.strides[0]..][cols.clone()];
+    for first in (0..k.max(1)).step_by(KC) {
+        let ks = first..k.min(first + KC);
+        sums.fill(0.0);
+        for k in ks.clone().step_by(4) {
+            for (i, sums) in sums.chunks_exact_mut(cols.len()).enumerate() {
+                if ks.end - k >= 4 {
+                    let a = [a.at(i, k), a.at(i, k + 1), a.at(i, k + 2), a.at(i, k + 3)];
+                    add_four(
+                        fused,
+                        sums,
+                        a,
+                        [row_of_b(k), row_of_b(k + 1), row_of_b(k + 2), row_of_b(k + 3)],
+                    );
+                } else {
+                    (k..ks.end).for_each(|k| add_one(fused, sums, a.at(i, k), row_of_b(k)));
+                }
+            }
+        }
+        for (i, sums) in sums.chunks_exact(cols.len()).enumerate() {
+            let c = block.row(i);
+            add(c, sums, first == 0);
+            if ks.end == k {
+                epilogue.apply(cols.start, c);
+            }
+        }
+    }
+}
+
+#[inline(always)]
+fn multiply_add(fused: bool, a: f32, b: f32, c: f32) -> f32 {
+    if fused { a.mul_add(b, c) } else { a * b + c }
+}
+
+#[inline(always)]
+fn add_four(fused: bool, sums: &mut [f32], a: [f32; 4], b: [&[f32]; 4]) {
+    let [b0, b1, b2, b3] = b.map(|b| &b[..sums.len()]);
+    for j in 0..sums.len() {
+        let s = multiply_add(fused, a[0], b0[j], sums[j]);
+        let s = multiply_add(fused, a[1], b1[j], s);
+        let s = multiply_add(fused, a[2], b2[j], s);
+        sums[j] = multiply_add(fused, a[3], b3[j], s);
+    }
+}
+
+#[inline(always)]
+fn add_one(fused: bool, sums: &mut [f32], a: f32, b: &[f32]) {
+    sums.iter_mut().zip(b).for_each(|(s, b)| *s = multiply_add(fused, a, *b, *s));
+}

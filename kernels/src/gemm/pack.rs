@@ -1,0 +1,128 @@
+//! Packing: the operands as the tiles want them, a block at a time.
+//!
+//! A tile reads B in rows of NR numbers and A by a column of MR numbers for each k. Neither lies like that in memory,
+//! where rows are thousands of numbers apart (and, at distances of 4 KiB, fall on each other in the cache). So a block
+//! of KC rows of B is copied into panels `[[f32; NR]]`, and the rows of A into a [`Panel`], before the tiles run.
+//!
+//! A convolution is the same matrix product with a left operand that exists nowhere: its packing gathers the patches
+//! of the picture. Hence the traits: what can be packed can be multiplied.
+//!
+//! A has two layouts. Where the k of one row lie together (dense layers, the patches of a convolution) copying runs of
+//! a row is nearly free, while interleaving the rows would cost about as much as a tile of 16 columns. Where the rows
+//! of one k lie together (the transposed operands of the gradients of weights) it is the other way round.
+
+use std::ops::Range;
+
+use super::tile::{KC, Panel};
+use super::{GemmShape, MatRef};
+
+/// The left operand of a product, (m, k).
+pub(crate) trait Left: Sync {
+    /// Packs these rows (at most MR) and these k (at most KC) into `scratch`, which has room for MR · KC.
+    fn pack<'p, const MR: usize>(
+        &self,
+        rows: Range<usize>,
+        ks: Range<usize>,
+        scratch: &'p mut [f32],
+    ) -> Panel<'p, MR>;
+}
+
+/// The right operand of a product, (k, n).
+pub(crate) trait Right: Sync {
+    /// Packs these k and these columns (at most NR) into `panel`, one row a k, with zeros after the last column.
+    fn pack<const NR: usize>(&self, ks: Range<usize>, cols: Range<usize>, panel: &mut [[f32; NR]]);
+}
+
+impl Left for MatRef<'_> {
+    #[inline(always)]
+    fn pack<'p, const MR: usize>(
+        &self,
+        rows: Range<usize>,
+        ks: Range<usize>,
+        scratch: &'p mut [f32],
+    ) -> Panel<'p, MR> {
+        let [row_stride, col_stride] = self.strides;
+        if row_stride == 1 && col_stride != 1 {
+            let panel = &mut scratch.as_chunks_mut::<MR>().0[..ks.len()];
+            for (to, k) in panel.iter_mut().zip(ks) {
+                to[..rows.len()].copy_from_slice(&self.data[k * col_stride..][rows.clone()]);
+            }
+            return Panel::Columns(panel);
+        }
+        let panel = &mut scratch.as_chunks_mut::<KC>().0[..rows.len()];
+        for (to, i) in panel.iter_mut().zip(rows) {
+            if col_stride == 1 {
+                to[..ks.len()].copy_from_slice(&self.data[i * row_stride..][ks.clone()]);
+            } else {
+                to.iter_mut().zip(ks.clone()).for_each(|(to, k)| *to = self.at(i, k));
+            }
+        }
+        Panel::Rows(panel)
+    }
+}
+
+impl Right for MatRef<'_> {
+    #[inline(always)]
+    fn pack<const NR: usize>(&self, ks: Range<usize>, cols: Range<usize>, panel: &mut [[f32; NR]]) {
+        let [row_stride, col_stride] = self.strides;
+        for (to, k) in panel.iter_mut().zip(ks) {
+            if col_stride != 1 {
+                to.iter_mut().zip(cols.clone()).for_each(|(to, j)| *to = self.at(k, j));
+            } else if cols.len() == NR {
+                // A length known to the compiler: a few moves rather than a call.
+                to.copy_from_slice(&self.data[k * row_stride + cols.start..][..NR]);
+            } else {
+                to[..cols.len()].copy_from_slice(&self.data[k * row_stride..][cols.clone()]);
+            }
+            to[cols.len()..].fill(0.0);
+        }
+    }
+}
+
+/// Sides of the rectangles of C that one task computes: [rows, columns].
+///
+/// A rectangle packs its own rows of A and columns of B, so it should be large: each number of B is used for all its
+/// rows, each of A for all its columns. 224 rows (16 tiles of AVX-512) make packing B about 1 % of the work; 512 columns
+/// of B, KC deep, are 512 KB and stay in L2. Small products are cut finer, down to 4 tiles a side, so that every core has a
+/// part. None of this touches the order of any sum.
+pub(crate) fn block_size(shape: GemmShape, mr: usize, nr: usize) -> [usize; 2] {
+    const TASKS: usize = 8;
+    let mut size = [even(shape.m, 224 / mr * mr, 1), even(shape.n, 512, nr)];
+    let least = [4 * mr, 4 * nr];
+    let tasks = |[mc, nc]: [usize; 2]| shape.m.div_ceil(mc) * shape.n.div_ceil(nc);
+    while tasks(size) < TASKS {
+        let side = usize::from(size[1] >= size[0]);
+        let side = if size[side] > least[side] { side } else { 1 - side };
+        if size[side] <= least[side] {
+            break;
+        }
+        let unit = [1, nr][side];
+        size[side] = even([shape.m, shape.n][side], least[side].max(size[side].div_ceil(2)), unit);
+    }
+    size
+}
+
+/// `len` cut into equal parts of at most `at_most`: the length of one, rounded up to a multiple of `unit`.
+fn even(len: usize, at_most: usize, unit: usize) -> usize {
+    let len = len.max(1);
+    len.div_ceil(len.div_ceil(at_most)).next_multiple_of(unit)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn blocks_are_even_and_busy_both_cores() {
+        let size = |m, n| block_size(GemmShape { m, n, k: 1000 }, 14, 32);
+        assert_eq!(size(8 * 50176, 64), [224, 64]);
+        assert_eq!(size(32, 4096), [32, 512]);
+        for (m, n) in [(1, 1), (1, 4096), (196, 512), (27, 64), (5000, 3), (2048, 2048), (0, 7)] {
+            let [mc, nc] = size(m, n);
+            assert!(mc > 0 && mc <= 224 && nc > 0 && nc <= 512 && nc % 32 == 0, "{m}×{n}: {mc}×{nc}");
+            if m * n > 8 * 64 * 128 {
+                assert!(m.div_ceil(mc) * n.div_ceil(nc) >= 8, "{m}×{n}: {mc}×{nc}");
+            }
+        }
+    }
+}
