@@ -36,12 +36,12 @@ pub fn add(isa: Isa, x: &[f32], y: &mut [f32]) {
 
 /// `y ← a·y`.
 pub fn scale(isa: Isa, a: f32, y: &mut [f32]) {
-    map_in_place(
-        isa,
-        y,
-        #[inline(always)]
-        |y| a * y,
-    );
+    y.par_chunks_mut(BLOCK).for_each(|y| {
+        isa.vectorize(
+            #[inline(always)]
+            || y.iter_mut().for_each(|y| *y *= a),
+        );
+    });
 }
 
 /// `y ← a·x + y`, the product rounded before it is added.
@@ -111,16 +111,6 @@ pub(crate) fn map(isa: Isa, x: &[f32], y: &mut [f32], f: impl Fn(f32) -> f32 + S
         isa.vectorize(
             #[inline(always)]
             || y.iter_mut().zip(x).for_each(|(y, &x)| *y = f(x)),
-        );
-    });
-}
-
-/// `y[i] = f(y[i])`.
-pub(crate) fn map_in_place(isa: Isa, y: &mut [f32], f: impl Fn(f32) -> f32 + Sync) {
-    y.par_chunks_mut(BLOCK).for_each(|y| {
-        isa.vectorize(
-            #[inline(always)]
-            || y.iter_mut().for_each(|y| *y = f(*y)),
         );
     });
 }

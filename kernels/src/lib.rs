@@ -1,4 +1,5 @@
 //! Under construction.
+pub mod batch_norm;
 mod buffer;
 mod column_sums;
 pub mod conv2d;

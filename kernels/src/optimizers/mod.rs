@@ -17,7 +17,6 @@
 
 mod adam;
 mod adamw;
-pub mod clip;
 pub mod reference;
 mod rmsprop;
 mod sgd;
