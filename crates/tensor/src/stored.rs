@@ -13,8 +13,8 @@
 use std::fmt;
 use std::ops::Range;
 
-use graft_kernels::OutOfMemory;
-use half::slice::HalfFloatSliceExt;
+use graft_kernels::half::{bf16_to_f32, f16_to_f32, f32_to_bf16, f32_to_f16};
+use graft_kernels::{Isa, OutOfMemory};
 use half::{bf16, f16};
 
 use crate::{Result, Shape, Tensor, TensorError};
@@ -192,33 +192,35 @@ impl Stored {
         let range = from..from + out.len();
         match &self.values {
             Values::F32(t) => out.copy_from_slice(&t.data()[range]),
-            Values::F16(v) => v[range].convert_to_f32_slice(out),
-            Values::Bf16(v) => v[range].convert_to_f32_slice(out),
+            Values::F16(v) => f16_to_f32(&v[range], out),
+            Values::Bf16(v) => bf16_to_f32(Isa::current(), &v[range], out),
         }
     }
 
     /// Replaces the numbers from number `from` on.
-    fn encode(&mut self, from: usize, values: &[f32]) -> Result<()> {
-        let range = from..from + values.len();
+    fn encode(&mut self, from: usize, x: &[f32]) -> Result<()> {
+        let range = from..from + x.len();
         match &mut self.values {
-            Values::F32(t) => t.data_mut()[range].copy_from_slice(values),
+            Values::F32(t) => {
+                t.data_mut()[range].copy_from_slice(x);
+                Ok(())
+            }
             Values::F16(v) => {
-                let v = &mut v[range];
-                v.convert_from_f32_slice(values);
+                let y = &mut v[range];
+                f32_to_f16(x, y);
                 no_new_infinity(
-                    values,
-                    v,
+                    x,
+                    y,
                     |y| y.is_infinite(),
                     "f16, whose largest number is 65504: bf16 has room",
-                )?;
+                )
             }
             Values::Bf16(v) => {
-                let v = &mut v[range];
-                v.convert_from_f32_slice(values);
-                no_new_infinity(values, v, |y| y.is_infinite(), "bf16, whose largest number is 3.39e38")?;
+                let y = &mut v[range];
+                f32_to_bf16(Isa::current(), x, y);
+                no_new_infinity(x, y, |y| y.is_infinite(), "bf16, whose largest number is 3.39e38")
             }
         }
-        Ok(())
     }
 }
 

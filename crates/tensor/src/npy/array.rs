@@ -1,7 +1,7 @@
 //! An array in the type it was saved in: for pixels, labels, figures in f64 and strings, which f32 would spoil.
 
+use graft_kernels::half::f16_to_f32;
 use half::f16;
-use half::slice::HalfFloatSliceExt;
 
 use crate::{Result, Shape, Tensor, TensorError};
 
@@ -92,7 +92,7 @@ impl NpyArray {
             NpyData::U8(v) => out.iter_mut().zip(v).for_each(|(y, &x)| *y = f32::from(x)),
             NpyData::U64(v) => out.iter_mut().zip(v).for_each(|(y, &x)| *y = x as f32),
             NpyData::I64(v) => out.iter_mut().zip(v).for_each(|(y, &x)| *y = x as f32),
-            NpyData::F16(v) => v.convert_to_f32_slice(out),
+            NpyData::F16(v) => f16_to_f32(v, out),
             NpyData::F64(v) => out.iter_mut().zip(v).for_each(|(y, &x)| *y = x as f32),
             NpyData::F32(_) | NpyData::Str(_) => {}
         }
