@@ -80,10 +80,11 @@ impl FromStr for Interpolation {
     type Err = DataError;
 
     fn from_str(name: &str) -> Result<Self> {
-        Self::ALL
-            .into_iter()
-            .find(|how| how.name() == name)
-            .ok_or_else(|| DataError::Interpolation { found: name.to_owned() })
+        Self::ALL.into_iter().find(|how| how.name() == name).ok_or_else(|| DataError::Setting {
+            name: "resize",
+            found: format!("'{name}'"),
+            expected: "bilinear, nearest, bicubic, lanczos or tf-bilinear",
+        })
     }
 }
 
