@@ -8,5 +8,5 @@ mod tape;
 pub use gradcheck::gradcheck;
 pub use graft_kernels::conv2d::{Algorithm, Padding};
 pub use graft_kernels::dropout::Key as DropoutKey;
-pub use ops::Conv2dOptions;
+pub use ops::{Conv2dOptions, MaxPool2dOptions};
 pub use tape::{Gradients, Tape, Var};

@@ -3,15 +3,18 @@
 use graft_tensor::Shape;
 use serde::{Deserialize, Serialize};
 
-use crate::layers::{ActivationLayer, Flatten};
+use crate::layers::{
+    ActivationLayer, BatchNormalization, Conv2D, Dense, Dropout, Flatten, GlobalAveragePooling2D,
+    GlobalMaxPooling2D, MaxPooling2D,
+};
 use crate::{Layer, NnError, Result, Sequential};
 
 /// A layer's hyper-parameters, with Keras's class and field names: `{"class_name": "Dense", "units": 10, …}`.
 ///
 /// ```
-/// use graft_nn::{LayerConfig, layers::Flatten};
-/// let json = serde_json::to_string(&LayerConfig::Flatten(Flatten))?;
-/// assert_eq!(json, r#"{"class_name":"Flatten"}"#);
+/// use graft_nn::{LayerConfig, layers::Dropout};
+/// let json = serde_json::to_string(&LayerConfig::Dropout(Dropout::new(0.5)?))?;
+/// assert_eq!(json, r#"{"class_name":"Dropout","rate":0.5}"#);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -20,8 +23,22 @@ use crate::{Layer, NnError, Result, Sequential};
 pub enum LayerConfig {
     /// [`ActivationLayer`]
     Activation(ActivationLayer),
+    /// [`BatchNormalization`]
+    BatchNormalization(BatchNormalization),
+    /// [`Conv2D`]
+    Conv2D(Conv2D),
+    /// [`Dense`]
+    Dense(Dense),
+    /// [`Dropout`]
+    Dropout(Dropout),
     /// [`Flatten`]
     Flatten(Flatten),
+    /// [`GlobalAveragePooling2D`]
+    GlobalAveragePooling2D(GlobalAveragePooling2D),
+    /// [`GlobalMaxPooling2D`]
+    GlobalMaxPooling2D(GlobalMaxPooling2D),
+    /// [`MaxPooling2D`]
+    MaxPooling2D(MaxPooling2D),
 }
 
 impl LayerConfig {
@@ -32,7 +49,14 @@ impl LayerConfig {
     pub fn build(&self) -> Result<Box<dyn Layer>> {
         Ok(match self.clone() {
             Self::Activation(l) => Box::new(l),
+            Self::BatchNormalization(l) => Box::new(l.checked()?),
+            Self::Conv2D(l) => Box::new(l.checked()?),
+            Self::Dense(l) => Box::new(l.checked()?),
+            Self::Dropout(l) => Box::new(l.checked()?),
             Self::Flatten(l) => Box::new(l),
+            Self::GlobalAveragePooling2D(l) => Box::new(l),
+            Self::GlobalMaxPooling2D(l) => Box::new(l),
+            Self::MaxPooling2D(l) => Box::new(l.checked()?),
         })
     }
 
@@ -40,7 +64,14 @@ impl LayerConfig {
     pub fn class_name(&self) -> &'static str {
         match self {
             Self::Activation(_) => "Activation",
+            Self::BatchNormalization(_) => "BatchNormalization",
+            Self::Conv2D(_) => "Conv2D",
+            Self::Dense(_) => "Dense",
+            Self::Dropout(_) => "Dropout",
             Self::Flatten(_) => "Flatten",
+            Self::GlobalAveragePooling2D(_) => "GlobalAveragePooling2D",
+            Self::GlobalMaxPooling2D(_) => "GlobalMaxPooling2D",
+            Self::MaxPooling2D(_) => "MaxPooling2D",
         }
     }
 
@@ -48,7 +79,14 @@ impl LayerConfig {
     pub fn default_name(&self) -> &'static str {
         match self {
             Self::Activation(_) => "activation",
+            Self::BatchNormalization(_) => "batch_normalization",
+            Self::Conv2D(_) => "conv2d",
+            Self::Dense(_) => "dense",
+            Self::Dropout(_) => "dropout",
             Self::Flatten(_) => "flatten",
+            Self::GlobalAveragePooling2D(_) => "global_average_pooling2d",
+            Self::GlobalMaxPooling2D(_) => "global_max_pooling2d",
+            Self::MaxPooling2D(_) => "max_pooling2d",
         }
     }
 }
@@ -103,5 +141,58 @@ impl Sequential {
             model.set_trainable(model.layers().len() - 1.., l.trainable);
         }
         Ok(model)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Activation, head::Head};
+
+    #[test]
+    fn a_model_is_rebuilt_from_its_config() {
+        let mut model = Sequential::new([8, 8, 3]);
+        model.push("c", Conv2D::new(4, [3, 3]).activation(Activation::Relu)).unwrap();
+        model.push("b", BatchNormalization::default()).unwrap();
+        model.push("p", MaxPooling2D::new([2, 2])).unwrap();
+        let head: Head = "flatten, dense(5, relu), dropout(0.25), dense(classes, softmax)".parse().unwrap();
+        model.push_all(&head.layers(3).unwrap()).unwrap();
+        model.set_trainable(..2, false);
+
+        let json = serde_json::to_string(&model.config()).unwrap();
+        let read: ModelConfig = serde_json::from_str(&json).unwrap();
+        let again = Sequential::from_config(&read).unwrap();
+        assert_eq!(again.config(), model.config());
+        assert_eq!(again.count_params(), model.count_params());
+        assert_eq!(again.layers().iter().map(|l| l.trainable).collect::<Vec<_>>()[..3], [false, false, true]);
+        assert!(
+            json.contains(r#"{"name":"dense","trainable":true,"class_name":"Dense","units":5"#),
+            "{json}"
+        );
+    }
+
+    #[test]
+    fn a_hostile_config_is_an_error() {
+        for (json, says) in [
+            (
+                r#"{"input_shape":[8],"layers":[{"name":"d","trainable":true,"class_name":"Dropout","rate":7}]}"#,
+                "rate",
+            ),
+            (
+                r#"{"input_shape":[8],"layers":[{"name":"d","trainable":true,"class_name":"Dense","units":0}]}"#,
+                "units",
+            ),
+            (
+                r#"{"input_shape":[18446744073709551615],"layers":[{"name":"d","trainable":true,"class_name":"Dense",
+                    "units":18446744073709551615}]}"#,
+                "memory",
+            ),
+            (r#"{"input_shape":[18446744073709551615,2],"layers":[]}"#, "input_shape"),
+            (r#"{"input_shape":[1,1,1,1,1,1,1,1,1],"layers":[]}"#, "input_shape"),
+        ] {
+            let config: ModelConfig = serde_json::from_str(json).unwrap();
+            let error = Sequential::from_config(&config).err().expect(json).to_string();
+            assert!(error.contains(says), "{json}: {error}");
+        }
     }
 }

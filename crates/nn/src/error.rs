@@ -2,6 +2,8 @@
 
 use graft_tensor::{Shape, TensorError};
 
+use crate::head::HeadError;
+
 /// The result of an operation on a model.
 pub type Result<T, E = NnError> = std::result::Result<T, E>;
 
@@ -75,6 +77,9 @@ pub enum NnError {
         /// The nearest names, or all of them.
         known: String,
     },
+    /// A head that cannot be read.
+    #[error(transparent)]
+    Head(#[from] HeadError),
     /// A tensor operation failed.
     #[error(transparent)]
     Tensor(#[from] TensorError),

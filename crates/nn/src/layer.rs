@@ -28,7 +28,7 @@ pub struct Mode<'a> {
     /// The data-set index of each row of the batch; empty means 0, 1, 2, ….
     pub samples: &'a [u64],
     /// The place of the layer that is running; the model sets it.
-    pub layer: u64,
+    pub layer: u32,
 }
 
 impl<'a> Mode<'a> {

@@ -2,12 +2,18 @@
 #![forbid(unsafe_code)]
 
 mod activation;
+pub mod callbacks;
 mod config;
 mod error;
+pub mod fit;
+pub mod head;
 mod initializer;
 mod layer;
 pub mod layers;
+pub mod losses;
+pub mod metrics;
 mod names;
+pub mod optimizers;
 mod placed;
 mod sequential;
 

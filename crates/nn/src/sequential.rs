@@ -300,7 +300,7 @@ impl Sequential {
         }
         // A frozen layer runs as it will when the training is over (in Keras, too, since 2.2.5).
         let training = mode.training && (placed.trainable || placed.weights.is_empty());
-        let mode = Mode { training, layer: index as u64, ..*mode };
+        let mode = Mode { training, layer: index as u32, ..*mode };
         let out = layer.forward(pass.y, &weights, &mode).map_err(|e| e.in_layer(&placed.name))?;
         pass.updates
             .extend(out.updates.into_iter().map(|(weight, v)| (WeightId { layer: index, weight }, v)));

@@ -2,10 +2,13 @@
 //! records, turns `dy` into `dx`. What the rule needs it keeps; what nobody will ask for it does not.
 
 mod add;
+mod batch_norm;
 mod conv2d;
 mod cross_entropy;
 mod dense;
 mod dropout;
+mod global_pool2d;
+mod max_pool2d;
 mod mul;
 mod relu;
 mod reshape;
@@ -13,6 +16,7 @@ mod softmax;
 mod sum;
 
 pub use conv2d::Conv2dOptions;
+pub use max_pool2d::MaxPool2dOptions;
 
 use graft_tensor::{Result, Tensor, TensorError};
 

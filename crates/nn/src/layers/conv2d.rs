@@ -1,6 +1,7 @@
 //! A small window of weights moved over a map: every place is looked at in the same way.
 
 use graft_autograd::{Conv2dOptions, Padding, Var};
+use graft_kernels::conv2d::{Conv2dError, Conv2dShape};
 use graft_tensor::Shape;
 use serde::{Deserialize, Serialize};
 
@@ -8,7 +9,7 @@ use super::{map_of_features, padding, positive, yes};
 use crate::layer::{Mode, Output, WeightSpec};
 use crate::{Activation, Initializer, Layer, LayerConfig, NnError, Result};
 
-/// `Conv2D(filters, kernel_size, strides=1, padding="valid", activation=None, use_bias=True,
+/// `Conv2D(filters, kernel_size, strides=(1, 1), padding="valid", activation=None, use_bias=True,
 /// kernel_initializer="glorot_uniform")`: `(n, h, w, c)` to `(n, h′, w′, filters)`.
 ///
 /// Weights: `kernel` (height, width, c, filters); `bias` (filters,), zeros. As in every framework of the field this is
@@ -19,9 +20,9 @@ pub struct Conv2D {
     pub filters: usize,
     /// Height and width of the window.
     pub kernel_size: [usize; 2],
-    /// By how much the window moves, along both axes.
-    #[serde(default = "one")]
-    pub strides: usize,
+    /// Steps of the window, down and to the right.
+    #[serde(default = "one_by_one")]
+    pub strides: [usize; 2],
     /// What happens at the border.
     #[serde(default = "padding::valid", with = "padding")]
     pub padding: Padding,
@@ -36,8 +37,8 @@ pub struct Conv2D {
     pub kernel_initializer: Initializer,
 }
 
-fn one() -> usize {
-    1
+fn one_by_one() -> [usize; 2] {
+    [1, 1]
 }
 
 impl Conv2D {
@@ -46,7 +47,7 @@ impl Conv2D {
         Self {
             filters,
             kernel_size,
-            strides: 1,
+            strides: [1, 1],
             padding: Padding::Valid,
             activation: Activation::Linear,
             use_bias: true,
@@ -67,33 +68,34 @@ impl Conv2D {
     }
 
     /// The same with another stride.
-    pub fn strides(mut self, strides: usize) -> Self {
+    pub fn strides(mut self, strides: [usize; 2]) -> Self {
         self.strides = strides;
         self
     }
 
     pub(crate) fn checked(self) -> Result<Self> {
         positive("filters", self.filters)?;
-        positive("kernel_size", self.kernel_size[0].min(self.kernel_size[1]))?;
-        positive("strides", self.strides)?;
+        self.kernel_size.iter().try_for_each(|&k| positive("kernel_size", k))?;
+        self.strides.iter().try_for_each(|&s| positive("strides", s))?;
         Ok(self)
     }
 }
 
 impl Layer for Conv2D {
     fn output_shape(&self, input: &Shape) -> Result<Shape> {
-        let [h, w, _] = map_of_features("conv2d", input)?;
+        let [h, w, c] = map_of_features("conv2d", input)?;
         let [kh, kw] = self.kernel_size;
-        if self.padding == Padding::Valid && (h < kh || w < kw) {
-            return Err(NnError::Input {
-                layer: "conv2d",
-                expected: format!("at least ({kh}, {kw}, channels)"),
-                got: *input,
-                remedy: "use larger pictures, or padding=same".into(),
-            });
-        }
-        let extent = |n, k| self.padding.output_extent(n, k, self.strides);
-        Ok([extent(h, kh), extent(w, kw), self.filters].into())
+        let s = Conv2dShape::new([1, h, w, c], [kh, kw, c, self.filters], self.strides, self.padding);
+        let s = s.map_err(|e| NnError::Input {
+            layer: "conv2d",
+            expected: match e {
+                Conv2dError::TooSmall { .. } => format!("at least ({kh}, {kw}, channels) with padding=valid"),
+                other => format!("sizes that make sense ({other})"),
+            },
+            got: *input,
+            remedy: "use larger pictures, a smaller kernel, or padding=same".into(),
+        })?;
+        Ok([s.out_h(), s.out_w(), s.cout].into())
     }
 
     fn weights(&self, input: &Shape) -> Result<Vec<WeightSpec>> {
@@ -136,7 +138,7 @@ mod tests {
         assert_eq!((valid.shape()[..].to_vec(), valid.data()), (vec![1, 1, 1, 1], &[15.0][..]));
         let same = Conv2D::new(1, [3, 3]).padding(Padding::Same).activation(Activation::Relu);
         assert_eq!(y(same).data(), [0.0, 0.0, 0.0, 0.0, 15.0, 3.0, 0.0, 9.0, 0.0]);
-        assert_eq!(y(same.strides(2)).shape()[..], [1, 2, 2, 1]);
+        assert_eq!(y(same.strides([2, 2])).shape()[..], [1, 2, 2, 1]);
     }
 
     #[test]
@@ -144,8 +146,8 @@ mod tests {
         let input = Shape::from([224, 224, 3]);
         let same = Conv2D::new(64, [3, 3]).padding(Padding::Same);
         assert_eq!(same.output_shape(&input).unwrap(), [224, 224, 64]);
-        assert_eq!(same.strides(2).output_shape(&input).unwrap(), [112, 112, 64]);
-        assert_eq!(Conv2D::new(64, [3, 5]).strides(2).output_shape(&input).unwrap(), [111, 110, 64]);
+        assert_eq!(same.strides([2, 2]).output_shape(&input).unwrap(), [112, 112, 64]);
+        assert_eq!(Conv2D::new(64, [3, 5]).strides([2, 2]).output_shape(&input).unwrap(), [111, 110, 64]);
         let weights = same.weights(&input).unwrap();
         assert_eq!((weights[0].name, weights[0].shape), ("kernel", Shape::from([3, 3, 3, 64])));
         assert_eq!((weights[1].name, weights[1].shape), ("bias", Shape::from([64])));
@@ -153,7 +155,9 @@ mod tests {
 
     #[test]
     fn an_input_that_does_not_fit_is_named() {
-        for (input, says) in [(Shape::from([10]), "(10,)"), (Shape::from([2, 9, 3]), "at least (3, 3, channels)")] {
+        for (input, says) in
+            [(Shape::from([10]), "(10,)"), (Shape::from([2, 9, 3]), "at least (3, 3, channels)")]
+        {
             let error = Conv2D::new(1, [3, 3]).output_shape(&input).unwrap_err().to_string();
             assert!(error.contains(says), "{error}");
         }

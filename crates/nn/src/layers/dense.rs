@@ -109,7 +109,9 @@ mod tests {
     #[test]
     fn a_map_of_features_must_be_flattened_first() {
         let error = Dense::new(3).output_shape(&[7, 7, 512].into()).unwrap_err().to_string();
-        assert!(error.contains("(7, 7, 512)") && error.contains("flatten") && error.contains("--pooling avg"));
+        assert!(
+            error.contains("(7, 7, 512)") && error.contains("flatten") && error.contains("--pooling avg")
+        );
     }
 
     #[test]

@@ -4,10 +4,49 @@
 //! weights live beside it, in the [`Sequential`](crate::Sequential) that it is part of.
 
 mod activation;
+mod batch_normalization;
+mod conv2d;
+mod dense;
+mod dropout;
 mod flatten;
+mod global_pooling;
+mod max_pooling2d;
+pub(crate) mod padding;
 
 pub use activation::ActivationLayer;
+pub use batch_normalization::BatchNormalization;
+pub use conv2d::Conv2D;
+pub use dense::Dense;
+pub use dropout::Dropout;
 pub use flatten::Flatten;
+pub use global_pooling::{GlobalAveragePooling2D, GlobalMaxPooling2D};
+pub use graft_autograd::Padding;
+pub use max_pooling2d::MaxPooling2D;
+
+use graft_tensor::Shape;
+
+use crate::{NnError, Result};
+
+/// The default of `use_bias`.
+fn yes() -> bool {
+    true
+}
+
+/// Height, width and channels of an input that must be a picture or a map of features.
+fn map_of_features(layer: &'static str, input: &Shape) -> Result<[usize; 3]> {
+    <[usize; 3]>::try_from(&input[..]).map_err(|_| NnError::Input {
+        layer,
+        expected: "(height, width, channels)".into(),
+        got: *input,
+        remedy: "it must come before flatten and global pooling, and after a base without pooling (--pooling none)"
+            .into(),
+    })
+}
+
+/// An extent that must not be 0.
+fn positive(name: &'static str, value: usize) -> Result<()> {
+    if value == 0 { Err(NnError::argument(name, "at least 1", value)) } else { Ok(()) }
+}
 
 #[cfg(test)]
 pub(crate) mod testing {

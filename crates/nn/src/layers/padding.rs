@@ -10,7 +10,8 @@ pub(super) fn serialize<S: Serializer>(padding: &Padding, to: S) -> Result<S::Ok
 
 pub(super) fn deserialize<'d, D: Deserializer<'d>>(from: D) -> Result<Padding, D::Error> {
     let name = String::deserialize(from)?;
-    from_name(&name).ok_or_else(|| D::Error::custom(format!("padding must be \"same\" or \"valid\", got {name:?}")))
+    from_name(&name)
+        .ok_or_else(|| D::Error::custom(format!("padding must be \"same\" or \"valid\", got {name:?}")))
 }
 
 /// The name in Keras.
