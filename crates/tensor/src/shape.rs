@@ -1,9 +1,9 @@
-//! The extents of a tensor.
+//! The extents of a tensor: a small value of its own, so that shapes are copied, compared and kept without allocating.
 
 use std::fmt;
 use std::ops::Deref;
 
-/// The most axes a tensor may have.
+/// The most axes a tensor may have; pictures, filters and their batches need four.
 pub const MAX_RANK: usize = 6;
 
 /// The extents of a tensor, outermost axis first; a plain value, compared and copied as such.
@@ -102,5 +102,39 @@ impl fmt::Display for Shape {
 impl fmt::Debug for Shape {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shapes_are_written_as_python_writes_tuples() {
+        let written: Vec<String> =
+            [Shape::from([]), Shape::from([5]), Shape::from([2, 3])].iter().map(Shape::to_string).collect();
+        assert_eq!(written, ["()", "(5,)", "(2, 3)"]);
+    }
+
+    #[test]
+    fn elements_are_counted_without_overflow() {
+        assert_eq!(Shape::from([]).checked_elements(), Some(1));
+        assert_eq!(Shape::from([2, 0, 3]).checked_elements(), Some(0));
+        assert_eq!(Shape::from([usize::MAX, 1]).checked_elements(), Some(usize::MAX));
+        assert_eq!(Shape::from([1 << 32, 1 << 32]).checked_elements(), None);
+        assert_eq!(Shape::from([1 << 32, 1 << 32, 0]).checked_elements(), None);
+    }
+
+    #[test]
+    fn there_are_at_most_six_axes() {
+        assert_eq!(Shape::try_new(&[1, 2, 3, 4, 5, 6]), Some(Shape::from([1, 2, 3, 4, 5, 6])));
+        assert_eq!(Shape::try_new(&[1; 7]), None);
+    }
+
+    #[test]
+    fn equal_shapes_have_equal_axes() {
+        assert_ne!(Shape::from([1, 2]), Shape::from([1, 2, 0]));
+        assert_eq!(Shape::from([7, 2]).with_rows(1), [1, 2]);
+        assert_eq!(Shape::from([1, 2])[..], [1, 2]);
     }
 }

@@ -30,7 +30,11 @@ impl Tensor {
     pub fn new(shape: impl Into<Shape>, values: &[f32]) -> Result<Self> {
         let shape = shape.into();
         if shape.checked_elements() != Some(values.len()) {
-            return Err(TensorError::shape("Tensor::new", format!("{} values", values.len()), &shape));
+            return Err(TensorError::shape(
+                "Tensor::new",
+                format!("a shape of {} elements", values.len()),
+                &shape,
+            ));
         }
         Ok(Self::from_buffer(shape, Buffer::from(values)))
     }
@@ -46,12 +50,15 @@ impl Tensor {
     }
 
     /// All zeros.
+    ///
+    /// # Panics
+    /// If there is no room: [`Tensor::try_zeros`] is for shapes that a file or a user gave.
     pub fn zeros(shape: impl Into<Shape>) -> Self {
         let shape = shape.into();
         Self::from_buffer(shape, Buffer::zeroed(shape.elements()))
     }
 
-    /// All zeros, or an error where there is no room: for shapes that a file or a user gave.
+    /// All zeros, or an error where there is no room.
     ///
     /// # Errors
     /// [`TensorError::OutOfMemory`].
@@ -112,7 +119,11 @@ impl Tensor {
     pub fn reshape(&self, shape: impl Into<Shape>) -> Result<Self> {
         let shape = shape.into();
         if shape.checked_elements() != Some(self.data.len()) {
-            return Err(TensorError::shape("reshape", format!("{} elements", self.data.len()), &shape));
+            return Err(TensorError::shape(
+                "reshape",
+                format!("a shape of {} elements", self.data.len()),
+                &shape,
+            ));
         }
         Ok(Self { shape, data: Arc::clone(&self.data) })
     }
@@ -131,5 +142,65 @@ impl std::fmt::Debug for Tensor {
         let dots = if self.data.len() > SHOWN { ", …" } else { "" };
         let shown = self.data().iter().take(SHOWN).map(f32::to_string).collect::<Vec<_>>().join(", ");
         write!(f, "Tensor{} [{shown}{dots}]", self.shape)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_clone_is_its_own_once_written_to() {
+        let x = Tensor::full([3], 1.0);
+        let (mut y, z) = (x.clone(), x.reshape([3, 1]).unwrap());
+        y.data_mut()[1] = 5.0;
+        assert_eq!(y.data(), [1.0, 5.0, 1.0]);
+        assert_eq!((x.data(), z.data()), (&[1.0; 3][..], &[1.0; 3][..]));
+    }
+
+    #[test]
+    fn a_reshape_shares_its_numbers() {
+        let x = Tensor::from_fn([2, 6], |i| i as f32);
+        let y = x.reshape([3, 4]).unwrap();
+        assert_eq!((y.shape(), y.data().as_ptr()), (&Shape::from([3, 4]), x.data().as_ptr()));
+    }
+
+    #[test]
+    fn counts_that_differ_are_errors() {
+        let message = |r: Result<Tensor>| r.unwrap_err().to_string();
+        assert_eq!(
+            message(Tensor::new([2, 2], &[0.0; 3])),
+            "Tensor::new: expected a shape of 3 elements, got (2, 2)"
+        );
+        let x = Tensor::zeros([2, 2]);
+        assert_eq!(message(x.reshape([5])), "reshape: expected a shape of 4 elements, got (5,)");
+        assert_eq!(x.item().unwrap_err().to_string(), "item: expected one element, got (2, 2)");
+        assert_eq!(Tensor::scalar(3.0).item().unwrap(), 3.0);
+        assert_eq!(Tensor::full([1, 1], 3.0).item().unwrap(), 3.0);
+    }
+
+    #[test]
+    fn too_large_a_shape_is_an_error_where_it_may_be_asked_for() {
+        for huge in
+            [Shape::from([usize::MAX]), Shape::from([1 << 40, 1 << 40]), Shape::from([0, 1 << 40, 1 << 40])]
+        {
+            assert!(matches!(Tensor::try_zeros(huge), Err(TensorError::OutOfMemory(_))), "{huge}");
+        }
+    }
+
+    #[test]
+    fn tensors_are_equal_in_shape_and_numbers() {
+        let x = Tensor::zeros([2, 3]);
+        assert_eq!(x, Tensor::zeros([2, 3]));
+        assert_ne!(x, Tensor::zeros([3, 2]));
+        assert_ne!(x, Tensor::full([2, 3], 1.0));
+        assert_ne!(Tensor::scalar(f32::NAN), Tensor::scalar(f32::NAN));
+    }
+
+    #[test]
+    fn a_tensor_shows_its_shape_and_first_numbers() {
+        assert_eq!(format!("{:?}", Tensor::scalar(1.5)), "Tensor() [1.5]");
+        let x = Tensor::from_fn([2, 5], |i| i as f32);
+        assert_eq!(format!("{x:?}"), "Tensor(2, 5) [0, 1, 2, 3, 4, 5, 6, 7, …]");
     }
 }

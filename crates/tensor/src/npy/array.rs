@@ -9,11 +9,9 @@ use crate::{Result, Shape, Tensor, TensorError};
 ///
 /// ```
 /// # use graft_tensor::npy;
-/// // np.array([3, 4], np.uint8)
-/// let mut file = b"\x93NUMPY\x01\x00\x3c\x00{'descr': '|u1', 'fortran_order': False, 'shape': (2,)}    \n".to_vec();
-/// # file[8] = (file.len() - 10) as u8;
-/// file.extend([3, 4]);
-/// let array = npy::from_bytes("labels.npy", &file)?;
+/// // What np.save makes of np.array([3, 4], np.uint8), without its padding.
+/// let file = b"\x93NUMPY\x01\x00\x3a\x00{'descr': '|u1', 'fortran_order': False, 'shape': (2,), }\n\x03\x04";
+/// let array = npy::from_bytes("labels.npy", file)?;
 /// assert_eq!(array.shape(), &[2]);
 /// assert_eq!(array.to_i64()?, [3, 4]);
 /// assert_eq!(array.to_tensor()?.data(), [3.0, 4.0]);

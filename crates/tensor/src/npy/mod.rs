@@ -96,12 +96,35 @@ pub fn write(path: impl AsRef<Path>, tensor: &Tensor) -> Result<()> {
         .map_err(|e| TensorError::io(path.display(), "write", e))
 }
 
+/// The same, of a tensor that comes in parts, one after the other in C order, and need never be whole in memory.
+///
+/// # Errors
+/// What the file system or a part reports, or [`io::ErrorKind::InvalidInput`] if the parts do not add up to `shape`;
+/// no file appears then.
+pub fn write_parts(path: &Path, shape: Shape, parts: impl IntoIterator<Item = io::Result<Tensor>>) -> io::Result<()> {
+    write_atomically(path, |mut out| {
+        out.write_all(&header::f32_header(&shape))?;
+        let mut left = shape.checked_elements();
+        for part in parts {
+            let part = part?;
+            left = left.and_then(|n| n.checked_sub(part.data().len()));
+            write_values(&mut out, &part)?;
+        }
+        if left == Some(0) { Ok(()) } else { Err(io::Error::new(io::ErrorKind::InvalidInput, "parts of another size")) }
+    })
+}
+
 /// Writes the bytes of a `.npy` file to any writer.
 ///
 /// # Errors
 /// What the writer reports.
 pub fn write_to(mut out: impl Write, tensor: &Tensor) -> io::Result<()> {
     out.write_all(&header::f32_header(tensor.shape()))?;
+    write_values(&mut out, tensor)
+}
+
+/// The numbers alone, little end first.
+fn write_values(out: &mut impl Write, tensor: &Tensor) -> io::Result<()> {
     if cfg!(target_endian = "little") {
         return out.write_all(bytemuck::cast_slice(tensor.data()));
     }
