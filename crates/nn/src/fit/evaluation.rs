@@ -1,0 +1,106 @@
+//! Running a model without training it.
+
+use std::ops::Range;
+
+use graft_autograd::Tape;
+use graft_tensor::Tensor;
+
+use super::{Batches, FitError};
+use crate::layer::Mode;
+use crate::losses::Loss;
+use crate::metrics::{Mean, correct};
+use crate::{Result, Sequential};
+
+/// How many pictures go through convolutions at once where nothing is recorded: enough to keep every core busy with
+/// pictures of 7 × 7, few enough that VGG16's widest outputs (12.8 MB a picture) stay near 100 MB. The results do not
+/// depend on it.
+const PICTURES_AT_ONCE: usize = 8;
+
+/// How a model does on a data set.
+#[derive(Debug, Clone)]
+pub struct Evaluation {
+    /// The mean loss, with no class weights.
+    pub loss: f64,
+    /// The part of the pictures whose class is right.
+    pub accuracy: f64,
+    /// The model's output, `(n, classes)`.
+    pub probabilities: Tensor,
+    /// The true class of each row.
+    pub labels: Vec<usize>,
+    /// The data-set index of each row.
+    pub samples: Vec<u64>,
+}
+
+/// The layers `range` on a batch of any size, in memory that does not grow with it: while the output is a picture, a
+/// few pictures at a time; from the layer on that makes a row of numbers of it, all at once.
+///
+/// # Errors
+/// If `x` does not fit the first of the layers.
+pub fn predict(model: &Sequential, range: Range<usize>, x: &Tensor) -> Result<Tensor> {
+    let pictures = model.layers()[range.clone()].iter().take_while(|l| l.output_shape().len() > 1).count();
+    let cut = range.start + pictures;
+    if x.shape().is_empty() || x.rows() <= PICTURES_AT_ONCE || pictures == 0 {
+        return model.predict_range(range, x);
+    }
+    let parts: Result<Vec<_>> = (0..x.rows())
+        .step_by(PICTURES_AT_ONCE)
+        .map(|from| {
+            let to = x.rows().min(from + PICTURES_AT_ONCE);
+            model.predict_range(range.start..cut, &x.slice_rows(from, to)?)
+        })
+        .collect();
+    model.predict_range(cut..range.end, &Tensor::concat_rows(&parts?)?)
+}
+
+/// The layers from `from` on: the mean loss over the batch, and the model's output.
+fn batch_loss(
+    model: &Sequential,
+    from: usize,
+    loss: Loss,
+    x: &Tensor,
+    labels: &[usize],
+) -> Result<(f32, Tensor)> {
+    let last = model.layers().len().saturating_sub(1);
+    let below = predict(model, from..last, x)?;
+    let tape = Tape::new();
+    let (pass, from_logits) = model.forward_logits(&tape, last, tape.constant(below), &Mode::INFERENCE)?;
+    let targets = loss.targets(labels, model.output_shape().elements())?;
+    let l = loss.of(&pass.y, from_logits, &targets, None)?.value().item()?;
+    let y = if from_logits { pass.y.softmax()? } else { pass.y };
+    Ok((l, y.into_value()))
+}
+
+/// Evaluates a data set whose batches enter at layer `from`. `after_batch(step)` may end it early by `false`; then
+/// there is no result.
+///
+/// # Errors
+/// If a batch cannot be read or does not fit, or there is none.
+pub(super) fn evaluate(
+    model: &Sequential,
+    from: usize,
+    loss: Loss,
+    batches: &mut dyn Batches,
+    what: &'static str,
+    mut after_batch: impl FnMut(usize) -> bool,
+) -> std::result::Result<Option<Evaluation>, FitError> {
+    let (mut mean, mut right) = (Mean::default(), 0);
+    let (mut rows, mut labels, mut samples) = (Vec::new(), Vec::new(), Vec::new());
+    for (step, batch) in batches.epoch(0).enumerate() {
+        let batch = batch.map_err(FitError::Data)?;
+        let (l, y) = batch_loss(model, from, loss, &batch.x, &batch.labels)?;
+        mean.add(f64::from(l), batch.labels.len());
+        right += correct(&y, &batch.labels)?;
+        rows.push(y);
+        labels.extend(batch.labels);
+        samples.extend(batch.samples);
+        if !after_batch(step) {
+            return Ok(None);
+        }
+    }
+    if labels.is_empty() {
+        return Err(FitError::NoSamples { what });
+    }
+    let probabilities = Tensor::concat_rows(&rows).map_err(crate::NnError::from)?;
+    let accuracy = right as f64 / labels.len() as f64;
+    Ok(Some(Evaluation { loss: mean.value(), accuracy, probabilities, labels, samples }))
+}
