@@ -16,6 +16,7 @@ use graft_tensor::Tensor;
 #[derive(Clone)]
 struct InMemory {
     x: Tensor,
+    from_layer: usize,
     labels: Vec<usize>,
     batch_size: usize,
 }
@@ -42,6 +43,7 @@ impl InMemory {
         let parts: Vec<_> = rows.iter().map(|&r| self.x.slice_rows(r, r + 1).unwrap()).collect();
         Batch {
             x: Tensor::concat_rows(&parts).unwrap(),
+            from_layer: self.from_layer,
             labels: rows.iter().map(|&r| self.labels[r]).collect(),
             samples: rows.iter().map(|&r| r as u64).collect(),
         }
@@ -60,7 +62,7 @@ fn xor() -> InMemory {
         let (i, axis) = (k / 2, k % 2);
         (if i >> axis & 1 == 1 { 1.0 } else { -1.0 }) + 0.2 * stream.normal() as f32
     });
-    InMemory { x, labels, batch_size: 10 }
+    InMemory { x, from_layer: 0, labels, batch_size: 10 }
 }
 
 /// Pictures of 8 × 8 with a bright spot in one of three places.
@@ -73,7 +75,7 @@ fn spots(n: usize) -> InMemory {
         let near = row.abs_diff(spot.0) <= 1 && col.abs_diff(spot.1) <= 1;
         f32::from(u8::from(near)) + 0.3 * stream.normal() as f32
     });
-    InMemory { x, labels, batch_size: 16 }
+    InMemory { x, from_layer: 0, labels, batch_size: 16 }
 }
 
 fn perceptron() -> Sequential {
@@ -200,8 +202,8 @@ fn training_may_begin_behind_the_frozen_layers() {
     let mut model = frozen();
     assert_eq!(model.frozen_prefix(), 3);
     let pictures = spots(40);
-    let features = InMemory { x: predict(&model, 0..3, &pictures.x).unwrap(), ..pictures };
-    fit(&mut Trainer::new(&mut model).optimizer(adam(0.01)).from_layer(3), features, 0..2);
+    let features = InMemory { x: predict(&model, 0..3, &pictures.x).unwrap(), from_layer: 3, ..pictures };
+    fit(&mut Trainer::new(&mut model).optimizer(adam(0.01)), features, 0..2);
     assert_eq!(bits(&model), bits(&whole));
 }
 
@@ -255,7 +257,7 @@ fn outputs_that_are_no_softmax_are_taken_for_probabilities() {
     model.set_weight("top", "kernel", Tensor::new([2, 2], &[3.0, 1.0, 0.0, 0.0]).unwrap()).unwrap();
     model.initialize(0);
     let x = Tensor::new([1, 2], &[1.0, 0.0]).unwrap();
-    let batch = Batch { x, labels: vec![0], samples: vec![0] };
+    let batch = Batch { x, from_layer: 0, labels: vec![0], samples: vec![0] };
     let found = Trainer::new(&mut model).gradients(0, &batch).unwrap();
     assert!((found.logs.loss - -(0.75f32.ln())).abs() < 1e-6, "{}", found.logs.loss); // 3 / (3 + 1)
     // d(−ln(a/(a+b))) = (1/(a+b) − 1/a, 1/(a+b))
@@ -363,14 +365,15 @@ fn what_cannot_be_trained_is_an_error_that_says_why() {
     let e = Trainer::new(&mut model).train_step(0, &batch).unwrap_err();
     assert!(matches!(e, FitError::NothingToTrain), "{e}");
     model.set_trainable(.., true);
-    let e = Trainer::new(&mut model).from_layer(2).train_step(0, &batch).unwrap_err();
+    let beyond = Batch { from_layer: 2, ..batch.clone() };
+    let e = Trainer::new(&mut model).train_step(0, &beyond).unwrap_err();
     assert!(e.to_string().contains("from_layer"), "{e}");
     let wrong = Batch { labels: vec![2; 64], ..batch.clone() };
     let e = Trainer::new(&mut model).train_step(0, &wrong).unwrap_err();
     assert!(e.to_string().contains("label must be below 2"), "{e}");
     let short = Batch { labels: vec![0; 63], ..batch };
     assert!(Trainer::new(&mut model).train_step(0, &short).is_err());
-    let mut none = InMemory { x: Tensor::zeros([0, 2]), labels: Vec::new(), batch_size: 4 };
+    let mut none = InMemory { x: Tensor::zeros([0, 2]), from_layer: 0, labels: Vec::new(), batch_size: 4 };
     let e = Trainer::new(&mut model).fit(&mut none, None, 0..1, &mut [], &mut Silent).unwrap_err();
     assert!(matches!(e, FitError::NoSamples { what: "training" }), "{e}");
     let e =

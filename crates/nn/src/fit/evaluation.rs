@@ -5,7 +5,7 @@ use std::ops::Range;
 use graft_autograd::Tape;
 use graft_tensor::Tensor;
 
-use super::{Batches, FitError};
+use super::{Batch, Batches, FitError};
 use crate::layer::Mode;
 use crate::losses::Loss;
 use crate::metrics::{Mean, correct};
@@ -52,32 +52,25 @@ pub fn predict(model: &Sequential, range: Range<usize>, x: &Tensor) -> Result<Te
     model.predict_range(cut..range.end, &Tensor::concat_rows(&parts?)?)
 }
 
-/// The layers from `from` on: the mean loss over the batch, and the model's output.
-fn batch_loss(
-    model: &Sequential,
-    from: usize,
-    loss: Loss,
-    x: &Tensor,
-    labels: &[usize],
-) -> Result<(f32, Tensor)> {
-    let last = model.layers().len().saturating_sub(1);
-    let below = predict(model, from..last, x)?;
+/// The mean loss over a batch, and the model's output.
+fn batch_loss(model: &Sequential, loss: Loss, batch: &Batch) -> Result<(f32, Tensor)> {
+    batch.check(model)?;
+    let last = model.layers().len() - 1;
+    let below = predict(model, batch.from_layer..last, &batch.x)?;
     let tape = Tape::new();
     let (pass, from_logits) = model.forward_logits(&tape, last, tape.constant(below), &Mode::INFERENCE)?;
-    let targets = loss.targets(labels, model.output_shape().elements())?;
+    let targets = loss.targets(&batch.labels, model.output_shape().elements())?;
     let l = loss.of(&pass.y, from_logits, &targets, None)?.value().item()?;
     let y = if from_logits { pass.y.softmax()? } else { pass.y };
     Ok((l, y.into_value()))
 }
 
-/// Evaluates a data set whose batches enter at layer `from`. `after_batch(step)` may end it early by `false`; then
-/// there is no result.
+/// Evaluates a data set. `after_batch(step)` may end it early by `false`; then there is no result.
 ///
 /// # Errors
 /// If a batch cannot be read or does not fit, or there is none.
 pub(super) fn evaluate(
     model: &Sequential,
-    from: usize,
     loss: Loss,
     batches: &mut dyn Batches,
     what: &'static str,
@@ -87,7 +80,7 @@ pub(super) fn evaluate(
     let (mut rows, mut labels, mut samples) = (Vec::new(), Vec::new(), Vec::new());
     for (step, batch) in batches.epoch(0).enumerate() {
         let batch = batch.map_err(FitError::Data)?;
-        let (l, y) = batch_loss(model, from, loss, &batch.x, &batch.labels)?;
+        let (l, y) = batch_loss(model, loss, &batch)?;
         mean.add(f64::from(l), batch.labels.len());
         right += correct(&y, &batch.labels)?;
         rows.push(y);

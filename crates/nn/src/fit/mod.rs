@@ -17,7 +17,7 @@
 //!
 //! **What is frozen is paid for once.** All layers before the first one that is trained or random give the same output
 //! for the same input in every epoch ([`crate::Sequential::frozen_prefix`]). A caller may compute that output once,
-//! keep it, and have training start behind it with [`Trainer::from_layer`]. Where it does not (every epoch shows new
+//! keep it, and have training start behind it with [`Batch::from_layer`]. Where it does not (every epoch shows new
 //! augmented pictures, say), these layers run without a tape, eight pictures at a time, so that their activations
 //! never exist for the whole batch.
 //!

@@ -44,7 +44,7 @@ pub struct BatchGradients {
 /// let mut model = Sequential::new([2]);
 /// model.push("dense", Dense::new(2).activation(Activation::Softmax))?;
 /// model.initialize(0);
-/// let batch = Batch { x: Tensor::new([2, 2], &[1.0, 0.0, 0.0, 1.0])?, labels: vec![0, 1], samples: vec![0, 1] };
+/// let batch = Batch { x: Tensor::new([2, 2], &[1.0, 0.0, 0.0, 1.0])?, from_layer: 0, labels: vec![0, 1], samples: vec![0, 1] };
 /// let mut trainer = Trainer::new(&mut model).optimizer(Optimizer::default());
 /// let first = trainer.train_step(0, &batch)?.loss;
 /// let second = trainer.train_step(0, &batch)?.loss;
@@ -53,7 +53,6 @@ pub struct BatchGradients {
 /// ```
 pub struct Trainer<'m> {
     model: &'m mut Sequential,
-    from_layer: usize,
     loss: Loss,
     optimizer: Optimizer,
     class_weight: Option<Vec<f32>>,
@@ -62,24 +61,16 @@ pub struct Trainer<'m> {
 }
 
 impl<'m> Trainer<'m> {
-    /// Trains by categorical cross-entropy and Adam, with batches that enter at the first layer.
+    /// Trains by categorical cross-entropy and Adam.
     pub fn new(model: &'m mut Sequential) -> Self {
         Self {
             model,
-            from_layer: 0,
             loss: Loss::default(),
             optimizer: Optimizer::default(),
             class_weight: None,
             seed: 0,
             interrupted: None,
         }
-    }
-
-    /// The batches, of training and of evaluation, enter at this layer: they are what the layers before it make of
-    /// the pictures.
-    pub fn from_layer(mut self, layer: usize) -> Self {
-        self.from_layer = layer;
-        self
     }
 
     /// What to make small.
@@ -131,20 +122,17 @@ impl<'m> Trainer<'m> {
     /// The gradient of the loss of a batch in this epoch, the model being left as it is.
     ///
     /// # Errors
-    /// If the batch does not fit the model, or no layer from [`Trainer::from_layer`] on is trainable.
+    /// If the batch does not fit the model, or no layer from [`Batch::from_layer`] on is trainable.
     pub fn gradients(&self, epoch: u64, batch: &Batch) -> Result<BatchGradients, FitError> {
         let model = &*self.model;
-        if self.from_layer >= model.layers().len() {
-            let expected = format!("below {}, the number of layers", model.layers().len());
-            return Err(NnError::argument("from_layer", expected, self.from_layer).into());
-        }
-        if model.trained_weights().iter().all(|id| id.layer < self.from_layer) {
+        batch.check(model)?;
+        if model.trained_weights().iter().all(|id| id.layer < batch.from_layer) {
             return Err(FitError::NothingToTrain);
         }
         let weights = self.sample_weights(&batch.labels)?;
         let targets = self.loss.targets(&batch.labels, model.output_shape().elements())?;
-        let start = self.from_layer.max(model.frozen_prefix());
-        let x = predict(model, self.from_layer..start, &batch.x)?;
+        let start = batch.from_layer.max(model.frozen_prefix());
+        let x = predict(model, batch.from_layer..start, &batch.x)?;
 
         let tape = Tape::new();
         let samples = &batch.samples;
@@ -189,8 +177,7 @@ impl<'m> Trainer<'m> {
             progress.on_evaluation_batch_end(step, steps);
             true
         };
-        let done =
-            evaluation::evaluate(self.model, self.from_layer, self.loss, batches, "such", after_batch)?;
+        let done = evaluation::evaluate(self.model, self.loss, batches, "such", after_batch)?;
         done.ok_or(FitError::NoSamples { what: "such" })
     }
 
@@ -302,7 +289,7 @@ impl<'m> Trainer<'m> {
             run.progress.on_evaluation_batch_end(step, steps);
             !self.is_interrupted()
         };
-        evaluation::evaluate(self.model, self.from_layer, self.loss, validation, "validation", after_batch)
+        evaluation::evaluate(self.model, self.loss, validation, "validation", after_batch)
     }
 
     /// The weight of each row, or `None` if all are 1.
