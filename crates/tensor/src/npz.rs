@@ -21,7 +21,7 @@
 //! ```
 
 use std::fs::File;
-use std::io::{self, BufReader};
+use std::io::{self, BufReader, Read, Seek};
 use std::path::Path;
 
 use zip::write::SimpleFileOptions;
@@ -33,11 +33,14 @@ use crate::{Result, Tensor, TensorError, write_atomically};
 /// Deflate makes of one byte at most 1032: a match of 258 bytes out of two bits.
 const DEFLATE_BEST: u64 = 1032;
 
+/// What has to be there.
+const WHOLE: &str = "a .npz file, which is a whole ZIP archive";
+
 /// An open archive of arrays.
 #[derive(Debug)]
-pub struct Npz {
+pub struct Npz<R = BufReader<File>> {
     file: String,
-    archive: ZipArchive<BufReader<File>>,
+    archive: ZipArchive<R>,
     /// Name of the array, number of the member.
     members: Vec<(String, usize)>,
 }
@@ -51,16 +54,25 @@ impl Npz {
         let path = path.as_ref();
         let file = path.display().to_string();
         let opened = File::open(path).map_err(|e| TensorError::io(&file, "open", e))?;
-        let expected = "a .npz file, which is a whole ZIP archive";
         if path.is_dir() {
-            return Err(TensorError::format(file, expected, "a folder"));
+            return Err(TensorError::format(file, WHOLE, "a folder"));
         }
-        let archive = ZipArchive::new(BufReader::new(opened)).map_err(|e| of_zip(&file, expected, e))?;
+        Self::from_reader(&file, BufReader::new(opened))
+    }
+}
+
+impl<R: Read + Seek> Npz<R> {
+    /// Reads the table of contents of an archive that lies anywhere; `name` is what errors call it.
+    ///
+    /// # Errors
+    /// As [`Npz::open`].
+    pub fn from_reader(name: &str, reader: R) -> Result<Self> {
+        let archive = ZipArchive::new(reader).map_err(|e| of_zip(name, WHOLE, e))?;
         let members = (0..archive.len()).filter_map(|i| {
-            let name = archive.name_for_index(i)?.ok()?;
-            Some((name.strip_suffix(".npy")?.to_owned(), i))
+            let member = archive.name_for_index(i)?.ok()?;
+            Some((member.strip_suffix(".npy")?.to_owned(), i))
         });
-        Ok(Self { members: members.collect(), file, archive })
+        Ok(Self { members: members.collect(), file: name.to_owned(), archive })
     }
 
     /// The names of the arrays, in the order of the archive.

@@ -50,6 +50,31 @@ fn random_tensors_come_back_bit_for_bit() {
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1, "no temporary file is left");
 }
 
+#[test]
+fn a_tensor_written_in_parts_is_the_tensor_written_whole() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("x.npy");
+    let x = Tensor::from_fn([5, 2, 3], |i| i as f32);
+    let parts = |cuts: &[usize]| -> Vec<_> {
+        cuts.windows(2).map(|c| Ok(x.slice_rows(c[0], c[1]).unwrap())).collect()
+    };
+    npy::write_parts(&path, *x.shape(), parts(&[0, 2, 2, 5])).unwrap();
+    assert_eq!(std::fs::read(&path).unwrap(), written(&x));
+
+    // Too few, too many, or a part that fails: what was there stays.
+    let failing = vec![Ok(x.clone()), Err(std::io::Error::other("no more pictures"))];
+    for (wrong, words) in [
+        (parts(&[0, 4]), "do not add up to the shape (5, 2, 3)"),
+        (parts(&[0, 5, 5, 5]).into_iter().chain(parts(&[0, 1])).collect(), "do not add up"),
+        (failing, "no more pictures"),
+    ] {
+        let message = npy::write_parts(&path, *x.shape(), wrong).unwrap_err().to_string();
+        assert!(message.contains(words), "{message}");
+        assert_eq!(std::fs::read(&path).unwrap(), written(&x));
+    }
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
+}
+
 /// The same counted array in each number type numpy has, by either byte order, in C and in Fortran order.
 #[test]
 fn every_type_is_read_in_either_byte_order_and_either_axis_order() {

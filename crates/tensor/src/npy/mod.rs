@@ -42,7 +42,7 @@ pub use array::{NpyArray, NpyData};
 pub(crate) use header::Header;
 pub(crate) use read::Source;
 
-use crate::{Result, Tensor, TensorError, write_atomically};
+use crate::{Result, Shape, Tensor, TensorError, write_atomically};
 
 /// Reads an array of numbers as f32: floats, integers and booleans of any width, either byte order, C or Fortran order.
 ///
@@ -101,16 +101,23 @@ pub fn write(path: impl AsRef<Path>, tensor: &Tensor) -> Result<()> {
 /// # Errors
 /// What the file system or a part reports, or [`io::ErrorKind::InvalidInput`] if the parts do not add up to `shape`;
 /// no file appears then.
-pub fn write_parts(path: &Path, shape: Shape, parts: impl IntoIterator<Item = io::Result<Tensor>>) -> io::Result<()> {
-    write_atomically(path, |mut out| {
+pub fn write_parts(
+    path: &Path,
+    shape: Shape,
+    parts: impl IntoIterator<Item = io::Result<Tensor>>,
+) -> io::Result<()> {
+    let misfit = || {
+        io::Error::new(io::ErrorKind::InvalidInput, format!("the parts do not add up to the shape {shape}"))
+    };
+    write_atomically(path, |out| {
         out.write_all(&header::f32_header(&shape))?;
-        let mut left = shape.checked_elements();
+        let mut left = shape.checked_elements().ok_or_else(misfit)?;
         for part in parts {
             let part = part?;
-            left = left.and_then(|n| n.checked_sub(part.data().len()));
-            write_values(&mut out, &part)?;
+            left = left.checked_sub(part.data().len()).ok_or_else(misfit)?;
+            write_values(&mut *out, &part)?;
         }
-        if left == Some(0) { Ok(()) } else { Err(io::Error::new(io::ErrorKind::InvalidInput, "parts of another size")) }
+        if left == 0 { Ok(()) } else { Err(misfit()) }
     })
 }
 
@@ -124,7 +131,7 @@ pub fn write_to(mut out: impl Write, tensor: &Tensor) -> io::Result<()> {
 }
 
 /// The numbers alone, little end first.
-fn write_values(out: &mut impl Write, tensor: &Tensor) -> io::Result<()> {
+fn write_values(mut out: impl Write, tensor: &Tensor) -> io::Result<()> {
     if cfg!(target_endian = "little") {
         return out.write_all(bytemuck::cast_slice(tensor.data()));
     }
