@@ -66,6 +66,10 @@ pub(crate) const WEIGHTS: [Official; 4] = [VGG16_TOP, VGG16_NOTOP, VGG19_TOP, VG
 pub const LICENCE: &str = "VGG weights: Visual Geometry Group, University of Oxford, CC BY 4.0 \
     (https://creativecommons.org/licenses/by/4.0/); Simonyan & Zisserman, arXiv:1409.1556; converted by Keras";
 
+/// What is said of a sound file that Keras has not published.
+pub(crate) const NOT_KERAS_OWN: &str =
+    "the names and shapes are right, though the file is not byte for byte one that Keras publishes";
+
 /// What pixels have to go through before they meet VGG's weights.
 pub const PREPROCESSING: &str =
     "caffe: RGB→BGR, minus [103.939, 116.779, 123.68] (B, G, R), no scaling; pixels 0…255";

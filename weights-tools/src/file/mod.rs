@@ -3,6 +3,7 @@
 mod archive;
 mod encoding;
 mod entry;
+mod folder;
 mod hdf5;
 mod keras3;
 mod legacy;
@@ -10,16 +11,21 @@ mod legacy;
 use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 use graft_tensor::Tensor;
 
 pub(crate) use entry::strip_number;
 pub use entry::{DType, Entry, Kind};
+pub(crate) use folder::CONVERT_AGAIN;
+use folder::Folder;
 use hdf5::{Container, Region, Stored};
 use legacy::Legacy;
 
+use crate::digest::{fingerprint, md5_of, sha256_of_numbers};
+use crate::manifest::Manifest;
 use crate::matching::theano_name;
-use crate::official::{layer_names, listed};
+use crate::official::{Identity, LICENCE, NOT_KERAS_OWN, PREPROCESSING, WEIGHTS, layer_names, listed};
 use crate::{Result, WeightsError};
 
 /// How a weights file is laid out.
@@ -34,6 +40,8 @@ pub enum Layout {
     Keras3Weights,
     /// `model.save("x.keras")` of Keras 3.
     KerasArchive,
+    /// What `weights convert` makes: one `.npy` a tensor and a `manifest.json`.
+    Folder,
 }
 
 impl std::fmt::Display for Layout {
@@ -43,6 +51,7 @@ impl std::fmt::Display for Layout {
             Self::LegacyModel => "legacy .h5 (whole model)",
             Self::Keras3Weights => ".weights.h5",
             Self::KerasArchive => ".keras",
+            Self::Folder => "converted folder",
         })
     }
 }
@@ -55,8 +64,14 @@ pub struct WeightsFile {
     backend: Option<String>,
     entries: Vec<Entry>,
     skipped: Vec<String>,
-    container: Container,
-    stored: Vec<Stored>,
+    backing: Backing,
+    fingerprint: OnceLock<String>,
+}
+
+/// Where the numbers are.
+enum Backing {
+    Hdf5 { container: Container, stored: Vec<Stored> },
+    Folder(Folder),
 }
 
 /// What a layout's reader finds: the tensors, how each is stored, and the datasets that are no weights.
@@ -82,19 +97,37 @@ impl WeightsFile {
     pub fn open(path: impl AsRef<Path>) -> Result<Self> {
         let path = path.as_ref();
         let mut file = File::open(path).map_err(WeightsError::io("open", path))?;
-        let len = file.metadata().map_err(WeightsError::io("read", path))?.len();
+        let meta = file.metadata().map_err(WeightsError::io("read", path))?;
+        if meta.is_dir() {
+            return Self::open_folder(path);
+        }
+        let len = meta.len();
         let mut head = Vec::new();
         file.by_ref().take(512).read_to_end(&mut head).map_err(WeightsError::io("read", path))?;
         if head.starts_with(&hdf5::SIGNATURE) {
-            Self::hdf5(path, Region::new(file, 0, len), None)
+            Self::open_hdf5(path, Region::new(file, 0, len), None)
         } else if head.starts_with(&archive::SIGNATURE) {
-            Self::hdf5(path, archive::member(path, file)?, Some(Layout::KerasArchive))
+            Self::open_hdf5(path, archive::member(path, file)?, Some(Layout::KerasArchive))
         } else {
             Err(WeightsError::not_weights(path, kind_of(&head)))
         }
     }
 
-    fn hdf5(path: &Path, region: Region, archive: Option<Layout>) -> Result<Self> {
+    fn open_folder(path: &Path) -> Result<Self> {
+        let folder = Folder::open(path)?;
+        Ok(Self {
+            path: path.to_owned(),
+            layout: Layout::Folder,
+            writer: None,
+            backend: None,
+            entries: folder.entries()?,
+            skipped: vec![],
+            backing: Backing::Folder(folder),
+            fingerprint: OnceLock::new(),
+        })
+    }
+
+    fn open_hdf5(path: &Path, region: Region, archive: Option<Layout>) -> Result<Self> {
         let container = Container::open(path, region)?;
         let legacy = Legacy::find(&container)?;
         let (layout, found) = match &legacy {
@@ -117,8 +150,8 @@ impl WeightsFile {
             backend: text("backend"),
             entries,
             skipped,
-            container,
-            stored,
+            backing: Backing::Hdf5 { container, stored },
+            fingerprint: OnceLock::new(),
         })
     }
 
@@ -172,7 +205,103 @@ impl WeightsFile {
     /// # Panics
     /// If there is no entry `i`.
     pub fn tensor(&self, i: usize) -> Result<Tensor> {
-        self.container.read(&self.entries[i].name, &self.stored[i])
+        match &self.backing {
+            Backing::Hdf5 { container, stored } => container.read(&self.entries[i].name, &stored[i]),
+            Backing::Folder(folder) => folder.read(i),
+        }
+    }
+
+    /// A SHA-256 over the names, shapes and numbers of all tensors: the same for a file and for its conversion, for
+    /// every layout and stored type that gives the same f32 numbers. Computed when first asked for, by reading all of
+    /// them; a converted folder has the digests in its manifest, and holds each tensor against its own as it is read.
+    ///
+    /// # Errors
+    /// If a tensor cannot be read.
+    pub fn fingerprint(&self) -> Result<String> {
+        if let Some(known) = self.fingerprint.get() {
+            return Ok(known.clone());
+        }
+        let digests: Vec<String> = match &self.backing {
+            Backing::Folder(folder) => {
+                folder.manifest.tensors.iter().map(|t| t.data_sha256.clone()).collect()
+            }
+            Backing::Hdf5 { .. } => {
+                let digest = |i| Ok(sha256_of_numbers(&self.tensor(i)?));
+                (0..self.entries.len()).map(digest).collect::<Result<_>>()?
+            }
+        };
+        let made = fingerprint(self.entries.iter().zip(digests));
+        Ok(self.fingerprint.get_or_init(|| made).clone())
+    }
+
+    fn identity(&self) -> Identity {
+        Identity::of(&self.entries, self.is_theano())
+    }
+
+    /// What the file is, as far as its names and shapes tell: "VGG16 without its top", ….
+    pub fn architecture(&self) -> String {
+        self.identity().to_string()
+    }
+
+    /// What the file is and who wrote it, in one line.
+    pub fn provenance(&self) -> String {
+        let name = self.path.file_name().unwrap_or(self.path.as_os_str()).to_string_lossy();
+        let from = match (self.manifest(), &self.writer) {
+            (Some(m), _) => format!(", converted from {} (SHA-256 {})", m.source.file, m.source.sha256),
+            (None, Some(version)) => format!(", written by Keras {version}"),
+            (None, None) => String::new(),
+        };
+        format!("{name}: {}; {}{from}", self.architecture(), self.layout)
+    }
+
+    /// Whose the weights are and on what terms, where that is known: they have VGG's names and shapes.
+    pub fn licence(&self) -> Option<&str> {
+        match self.manifest() {
+            Some(m) => m.licence.as_deref(),
+            None => self.is_vgg().then_some(LICENCE),
+        }
+    }
+
+    /// What pixels go through before they meet these weights, where that is known.
+    pub fn preprocessing(&self) -> Option<&str> {
+        match self.manifest() {
+            Some(m) => m.preprocessing.as_ref().map(|p| p.description.as_str()),
+            None => self.is_vgg().then_some(PREPROCESSING),
+        }
+    }
+
+    /// A remark where this is VGG, though not byte for byte a file that Keras publishes.
+    ///
+    /// # Errors
+    /// If the file cannot be read.
+    pub fn official_note(&self) -> Result<Option<&'static str>> {
+        let md5 = match self.manifest() {
+            Some(m) => m.source.md5.clone(),
+            None => {
+                // The size alone clears most files of the need to read them.
+                let bytes =
+                    std::fs::metadata(&self.path).map_err(WeightsError::io("read", &self.path))?.len();
+                let candidate = WEIGHTS.iter().any(|o| o.bytes == bytes);
+                if candidate { md5_of(&self.path)? } else { String::new() }
+            }
+        };
+        let own = WEIGHTS.iter().any(|o| o.md5 == md5);
+        Ok((self.is_vgg() && !own).then_some(NOT_KERAS_OWN))
+    }
+
+    fn is_vgg(&self) -> bool {
+        matches!(self.identity(), Identity::Vgg { .. })
+    }
+
+    pub(crate) fn folder(&self) -> Option<&Folder> {
+        match &self.backing {
+            Backing::Folder(folder) => Some(folder),
+            Backing::Hdf5 { .. } => None,
+        }
+    }
+
+    pub(crate) fn manifest(&self) -> Option<&Manifest> {
+        self.folder().map(|f| &f.manifest)
     }
 }
 

@@ -1,0 +1,79 @@
+//! A converted folder: one `.npy` a tensor, listed in `manifest.json`.
+
+use std::path::{Path, PathBuf};
+
+use graft_tensor::{Shape, Tensor, npy};
+
+use super::{DType, Entry, Kind};
+use crate::digest::sha256_of_numbers;
+use crate::manifest::{FILE_NAME, Manifest, TensorRecord};
+use crate::{Result, WeightsError};
+
+pub(crate) struct Folder {
+    path: PathBuf,
+    pub(crate) manifest: Manifest,
+}
+
+impl Folder {
+    /// Reads the manifest.
+    pub(crate) fn open(path: &Path) -> Result<Self> {
+        if !path.join(FILE_NAME).exists() {
+            let found = format!("is a folder without a {FILE_NAME}");
+            return Err(WeightsError::not_weights(path, found));
+        }
+        Ok(Self { path: path.to_owned(), manifest: Manifest::read(path)? })
+    }
+
+    pub(crate) fn entries(&self) -> Result<Vec<Entry>> {
+        self.manifest.tensors.iter().map(|t| self.entry(t)).collect()
+    }
+
+    fn entry(&self, t: &TensorRecord) -> Result<Entry> {
+        let shape = Shape::try_new(&t.shape).filter(|s| s.checked_elements().is_some());
+        let shape = shape.ok_or_else(|| {
+            WeightsError::damaged(
+                &self.path.join(FILE_NAME),
+                format!("{} has the impossible shape {:?}", t.file, t.shape),
+            )
+        })?;
+        Ok(Entry {
+            layer: t.layer.clone(),
+            kind: Kind::from_name(&t.tensor),
+            name: t.file.clone(),
+            shape,
+            dtype: DType::F32,
+        })
+    }
+
+    /// The file of tensor `i`.
+    pub(crate) fn file(&self, i: usize) -> PathBuf {
+        self.path.join(&self.manifest.tensors[i].file)
+    }
+
+    /// Reads tensor `i` and holds it against its digest: an array that somebody has edited must not pass for the
+    /// original, whose fingerprint keys the feature cache.
+    pub(crate) fn read(&self, i: usize) -> Result<Tensor> {
+        let (path, record) = (self.file(i), &self.manifest.tensors[i]);
+        let tensor = npy::read(&path)?;
+        if **tensor.shape() != record.shape[..] {
+            let detail =
+                format!("it has the shape {}, but {FILE_NAME} says {:?}", tensor.shape(), record.shape);
+            return Err(WeightsError::damaged(&path, detail));
+        }
+        let found = sha256_of_numbers(&tensor);
+        if found != record.data_sha256 {
+            let expected = record.data_sha256.clone();
+            return Err(WeightsError::Digest {
+                path,
+                algorithm: "SHA-256",
+                expected,
+                found,
+                remedy: CONVERT_AGAIN,
+            });
+        }
+        Ok(tensor)
+    }
+}
+
+/// What to do about a converted folder that was altered.
+pub(crate) const CONVERT_AGAIN: &str = "convert the original again with `weights convert --force`";

@@ -1,0 +1,206 @@
+//! `weights`: fetch, convert, inspect and verify Keras's VGG16 files.
+//!
+//! What a person reads goes to stderr, what a program reads (tables, JSON, paths) to stdout.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand, ValueEnum};
+use graft_weights::{
+    CLASS_INDEX, Fetcher, LICENCE, Official, Origin, Result, VGG16_NOTOP, VGG16_TOP, Verification,
+    WeightsFile, convert, inspect, table, verify,
+};
+
+/// Keras's VGG16 weights: fetch them, look into them, check them, turn them into plain arrays.
+///
+/// VGG16 (Simonyan & Zisserman 2014) comes from Oxford's Visual Geometry Group under CC BY 4.0. Its pixels go in as
+/// "caffe" wants them: RGB→BGR, minus [103.939, 116.779, 123.68], no scaling.
+#[derive(Parser)]
+#[command(name = "weights", version, max_term_width = 100, after_help = EXAMPLES)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  weights fetch                          the convolutions and the class names, into Keras's own cache
+  weights fetch top                      the whole network, for `predict --weights`
+  weights inspect vgg16_notop.h5         what is in a file, tensor by tensor
+  weights verify vgg16_notop.h5          is it a sound VGG16, and is it Keras's own?
+  weights convert vgg16_notop.h5 vgg16/  one .npy a tensor, to look at with numpy
+
+Exit codes: 0 ok, 2 usage, 4 weights missing, wrong or unreadable.";
+
+#[derive(Subcommand)]
+enum Command {
+    /// Bring Keras's official files, unless they lie in Keras's cache already.
+    ///
+    /// They are kept in ~/.keras/models (or $KERAS_HOME/models), where Keras finds them too. An interrupted download
+    /// goes on where it broke off; size and MD5 have to be those that Keras publishes.
+    Fetch {
+        /// What to bring.
+        #[arg(value_enum, default_values = ["notop", "class-index"])]
+        what: Vec<What>,
+        /// Fetch from URL/<name> instead of Keras's servers, such as a mirror.
+        #[arg(long, value_name = "URL")]
+        base_url: Option<String>,
+        /// Keep the files in this folder instead of Keras's cache.
+        #[arg(long, value_name = "DIR")]
+        dir: Option<PathBuf>,
+    },
+    /// Turn a weights file into a folder of .npy files with a manifest.json.
+    ///
+    /// The manifest has the names, shapes and SHA-256 digests, and the preprocessing and the licence that belong to the
+    /// weights. The folder can be given wherever a weights file can.
+    Convert {
+        /// A .h5, .weights.h5 or .keras file.
+        file: PathBuf,
+        /// The folder to make.
+        dir: PathBuf,
+        /// Replace an earlier conversion.
+        #[arg(long)]
+        force: bool,
+    },
+    /// Show every tensor of a weights file: layer, shape, type, parameters, smallest, largest, L2 norm.
+    Inspect {
+        /// A .h5, .weights.h5 or .keras file, or a converted folder.
+        file: PathBuf,
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Check that a file is a sound VGG16, and say whether it is byte for byte Keras's own.
+    Verify {
+        /// A .h5, .weights.h5 or .keras file, or a converted folder.
+        file: PathBuf,
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum What {
+    /// The thirteen convolutions, 59 MB: what transfer learning needs.
+    Notop,
+    /// The whole network for ImageNet's 1000 classes, 553 MB.
+    Top,
+    /// The names of the 1000 classes, 35 kB.
+    ClassIndex,
+}
+
+impl What {
+    fn file(self) -> Official {
+        match self {
+            Self::Notop => VGG16_NOTOP,
+            Self::Top => VGG16_TOP,
+            Self::ClassIndex => CLASS_INDEX,
+        }
+    }
+}
+
+fn main() -> ExitCode {
+    let done = match Cli::parse().command {
+        Command::Fetch { what, base_url, dir } => fetch(&what, base_url, dir),
+        Command::Convert { file, dir, force } => run_convert(&file, &dir, force),
+        Command::Inspect { file, json } => run_inspect(&file, json),
+        Command::Verify { file, json } => run_verify(&file, json),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(e) => {
+            eprintln!("error: {e}");
+            ExitCode::from(4)
+        }
+    }
+}
+
+fn fetch(what: &[What], base_url: Option<String>, dir: Option<PathBuf>) -> Result<()> {
+    let mut fetcher = match dir {
+        Some(dir) => Fetcher::with_dir(dir),
+        None => Fetcher::new()?,
+    };
+    if let Some(url) = base_url {
+        fetcher = fetcher.base_url(url);
+    }
+    for file in what.iter().map(|w| w.file()) {
+        let fetched = fetcher.get(&file)?;
+        let how =
+            if fetched.origin == Origin::Cache { "already there" } else { "fetched, size and MD5 are right" };
+        eprintln!("{}: {how}", file.what);
+        if let Some(note) = fetched.note {
+            eprintln!("note: {note}");
+        }
+        println!("{}", fetched.path.display());
+    }
+    eprintln!("{LICENCE}");
+    Ok(())
+}
+
+fn run_convert(path: &Path, dir: &Path, force: bool) -> Result<()> {
+    let file = WeightsFile::open(path)?;
+    convert(&file, dir, force)?;
+    eprintln!("{}", file.provenance());
+    eprintln!("{} tensors and manifest.json written to {}", file.entries().len(), dir.display());
+    say_terms(&file);
+    Ok(())
+}
+
+fn run_inspect(path: &Path, json: bool) -> Result<()> {
+    let file = WeightsFile::open(path)?;
+    let stats = inspect(&file)?;
+    if json {
+        print_json(&stats);
+        return Ok(());
+    }
+    print!("{}", table(&stats));
+    eprintln!("{}", file.provenance());
+    for name in file.skipped() {
+        eprintln!("not a float tensor, passed over: {name}");
+    }
+    say_terms(&file);
+    Ok(())
+}
+
+fn run_verify(path: &Path, json: bool) -> Result<()> {
+    let file = WeightsFile::open(path)?;
+    let found = verify(&file)?;
+    if json {
+        print_json(&found);
+        return Ok(());
+    }
+    let Verification {
+        what, layout, tensors, params, bytes, md5, sha256, fingerprint, official, notes, ..
+    } = &found;
+    println!("file         {}", path.display());
+    println!("what         {what}; {layout}");
+    println!("tensors      {tensors}, {params} parameters, all of the right shape and finite");
+    println!("bytes        {bytes}");
+    println!("MD5          {md5}");
+    println!("SHA-256      {sha256}");
+    println!("fingerprint  {fingerprint}");
+    println!(
+        "verdict      {}",
+        official.as_deref().map_or("sound".into(), |name| format!("Keras's own {name}"))
+    );
+    for note in notes {
+        eprintln!("note: {note}");
+    }
+    say_terms(&file);
+    Ok(())
+}
+
+/// The preprocessing and the licence, where they are known.
+fn say_terms(file: &WeightsFile) {
+    if let Some(preprocessing) = file.preprocessing() {
+        eprintln!("preprocessing: {preprocessing}");
+    }
+    if let Some(licence) = file.licence() {
+        eprintln!("licence: {licence}");
+    }
+}
+
+fn print_json(value: &impl serde::Serialize) {
+    println!("{}", serde_json::to_string_pretty(value).expect("figures and names are always JSON"));
+}
