@@ -57,8 +57,11 @@ fn for_each_product(s: &Conv2dShape, mut each: impl FnMut(usize, usize, usize)) 
         Padding::Valid => (if len < k { 0 } else { (len - k) / stride + 1 }, 0),
         Padding::Same => {
             let out = len.div_ceil(stride);
-            let total =
-                if len.is_multiple_of(stride) { k.saturating_sub(stride) } else { k.saturating_sub(len % stride) };
+            let total = if len.is_multiple_of(stride) {
+                k.saturating_sub(stride)
+            } else {
+                k.saturating_sub(len % stride)
+            };
             (out, total / 2)
         }
     };

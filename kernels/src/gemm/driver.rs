@@ -1,9 +1,10 @@
 //! The loops around the tile, the same for every instruction set and every operand that can be packed.
 //!
 //! ```text
+//! pack B into panels of NR, if it is small                   else each rectangle packs its part, below
 //! for each rectangle of C, in parallel                      block_size
 //!     for each block of KC k, in order
-//!         pack B[block, columns] into panels of NR           ≤ 512 KB: L2
+//!         the panels of B[block, columns]                    ≤ 512 KB: L2
 //!         for each MR rows                                   pack A[rows, block]: 14 KB, L1
 //!             for each panel of B                            streams from L2
 //!                 acc = tile(A panel, B panel)
@@ -18,11 +19,16 @@
 
 use std::ops::Range;
 
+use rayon::prelude::*;
+
 use super::pack::{Left, Right, block_size};
 use super::tile::{KC, Tile};
 use super::{Epilogue, GemmShape, tile};
 use crate::isa::Isa;
 use crate::parallel::{BlockMut, even_parts, for_each_block, with_scratch};
+
+/// A right operand of up to this many numbers (16 MB) that several rectangles share is packed once for all of them.
+const SHARED: usize = 1 << 22;
 
 /// `c` (m, n) = a (m, k) · b (k, n), then the epilogue.
 pub(crate) fn multiply<A: Left, B: Right>(
@@ -53,57 +59,77 @@ fn with_tile<const MR: usize, const NR: usize, A: Left, B: Right>(
     epilogue: Epilogue<'_>,
     c: &mut [f32],
 ) {
+    let GemmShape { n, k, .. } = shape;
     let size = block_size(shape, MR, NR);
-    let depth = shape.k.min(KC);
-    for_each_block(c, shape.n, size, |rows, cols, mut block| {
-        let b_len = cols.len().next_multiple_of(NR) * depth;
-        with_scratch(b_len + MR * KC, |scratch| {
-            let (packed_b, packed_a) = scratch.split_at_mut(b_len);
-            let packed_b = packed_b.as_chunks_mut::<NR>().0;
-            isa.vectorize(
-                #[inline(always)]
-                || rectangle(tile, shape.k, a, b, epilogue, rows, cols, &mut block, packed_b, packed_a),
-            );
+    let panels = n.div_ceil(NR);
+    let pack = |ks: Range<usize>, cols: Range<usize>, to: &mut [[f32; NR]]| {
+        isa.vectorize(
+            #[inline(always)]
+            || b.pack(ks, cols, to),
+        );
+    };
+    let shared = shape.m > size[0] && k * panels * NR <= SHARED;
+    with_scratch(if shared { k * panels * NR } else { 0 }, |packed_b| {
+        let packed_b = packed_b.as_chunks_mut::<NR>().0;
+        packed_b.par_chunks_mut((KC * panels).max(1)).enumerate().for_each(|(block, to)| {
+            pack(block * KC..k.min((block + 1) * KC), 0..n, to);
+        });
+        let packed_b = &*packed_b;
+        for_each_block(c, n, size, |rows, cols, mut block| {
+            let own = cols.len().div_ceil(NR) * if shared { 0 } else { NR * k.min(KC) };
+            with_scratch(own + MR * KC, |scratch| {
+                let (own, packed_a) = scratch.split_at_mut(own);
+                let own = own.as_chunks_mut::<NR>().0;
+                for first in (0..k.max(1)).step_by(KC) {
+                    let ks = first..k.min(first + KC);
+                    let part =
+                        Part { tile, k, a, epilogue, rows: rows.clone(), cols: cols.clone(), ks: ks.clone() };
+                    let panels_b = if shared {
+                        &packed_b[first * panels + cols.start / NR * ks.len()..]
+                    } else {
+                        pack(ks, cols.clone(), own);
+                        &*own
+                    };
+                    isa.vectorize(
+                        #[inline(always)]
+                        || part.add_to(&mut block, panels_b, packed_a),
+                    );
+                }
+            });
         });
     });
 }
 
-/// One rectangle of C, from its first block of k to its epilogue.
-#[inline(always)]
-#[expect(clippy::too_many_arguments, reason = "the body of a closure, named so that it can be read alone")]
-fn rectangle<const MR: usize, const NR: usize, A: Left, B: Right>(
+/// One rectangle of C, and one block of k.
+struct Part<'a, const MR: usize, const NR: usize, A> {
     tile: Tile<MR, NR>,
+    /// All k of the product.
     k: usize,
-    a: &A,
-    b: &B,
-    epilogue: Epilogue<'_>,
+    a: &'a A,
+    epilogue: Epilogue<'a>,
     rows: Range<usize>,
     cols: Range<usize>,
-    block: &mut BlockMut<'_>,
-    packed_b: &mut [[f32; NR]],
-    packed_a: &mut [f32],
-) {
-    let mut acc = [[0.0; NR]; MR];
-    // A product of no k at all is still one (empty) block: zeros, and the epilogue.
-    for first in (0..k.max(1)).step_by(KC) {
-        let ks = first..k.min(first + KC);
-        let last = ks.end == k;
-        let panels = packed_b.chunks_exact_mut(ks.len().max(1));
-        for (panel, start) in panels.zip(cols.clone().step_by(NR)) {
-            b.pack(ks.clone(), start..cols.end.min(start + NR), panel);
-        }
+    ks: Range<usize>,
+}
+
+impl<const MR: usize, const NR: usize, A: Left> Part<'_, MR, NR, A> {
+    /// Adds the products of this block of k to `block`, which is the rectangle.
+    #[inline(always)]
+    fn add_to(&self, block: &mut BlockMut<'_>, panels_b: &[[f32; NR]], packed_a: &mut [f32]) {
+        let (rows, cols, depth) = (&self.rows, &self.cols, self.ks.len());
+        let (first, last) = (self.ks.start == 0, self.ks.end == self.k);
+        let mut acc = [[0.0; NR]; MR];
         for rows_of_tile in even_parts(rows.clone(), MR) {
-            let panel_a = a.pack::<MR>(rows_of_tile.clone(), ks.clone(), packed_a);
+            let panel_a = self.a.pack::<MR>(rows_of_tile.clone(), self.ks.clone(), packed_a);
             let acc = &mut acc[..rows_of_tile.len()];
-            for start in cols.clone().step_by(NR) {
-                let panel_b = &packed_b[(start - cols.start) / NR * ks.len()..][..ks.len()];
-                tile.run(panel_a, panel_b, acc);
+            for (p, start) in cols.clone().step_by(NR).enumerate() {
+                self.tile.run(panel_a, &panels_b[p * depth..][..depth], acc);
                 let width = NR.min(cols.end - start);
                 for (acc, i) in acc.iter().zip(rows_of_tile.start - rows.start..) {
                     let c = &mut block.row(i)[start - cols.start..][..width];
-                    add(c, &acc[..width], first == 0);
+                    add(c, &acc[..width], first);
                     if last {
-                        epilogue.apply(start, c);
+                        self.epilogue.apply(start, c);
                     }
                 }
             }

@@ -29,8 +29,9 @@ pub(crate) trait Left: Sync {
 
 /// The right operand of a product, (k, n).
 pub(crate) trait Right: Sync {
-    /// Packs these k and these columns (at most NR) into `panel`, one row a k, with zeros after the last column.
-    fn pack<const NR: usize>(&self, ks: Range<usize>, cols: Range<usize>, panel: &mut [[f32; NR]]);
+    /// Packs these k and these columns: one panel for NR columns after the other, in each one row a k, with zeros
+    /// after the last column.
+    fn pack<const NR: usize>(&self, ks: Range<usize>, cols: Range<usize>, panels: &mut [[f32; NR]]);
 }
 
 impl Left for MatRef<'_> {
@@ -63,18 +64,28 @@ impl Left for MatRef<'_> {
 
 impl Right for MatRef<'_> {
     #[inline(always)]
-    fn pack<const NR: usize>(&self, ks: Range<usize>, cols: Range<usize>, panel: &mut [[f32; NR]]) {
+    fn pack<const NR: usize>(&self, ks: Range<usize>, cols: Range<usize>, panels: &mut [[f32; NR]]) {
         let [row_stride, col_stride] = self.strides;
-        for (to, k) in panel.iter_mut().zip(ks) {
+        let depth = ks.len();
+        for (at, k) in ks.enumerate() {
             if col_stride != 1 {
-                to.iter_mut().zip(cols.clone()).for_each(|(to, j)| *to = self.at(k, j));
-            } else if cols.len() == NR {
-                // A length known to the compiler: a few moves rather than a call.
-                to.copy_from_slice(&self.data[k * row_stride + cols.start..][..NR]);
+                for (j, col) in cols.clone().enumerate() {
+                    panels[j / NR * depth + at][j % NR] = self.at(k, col);
+                }
             } else {
-                to[..cols.len()].copy_from_slice(&self.data[k * row_stride..][cols.clone()]);
+                // A whole row at once, since memory is fast at what follows, not at every so-manyth line. The copies
+                // of NR numbers have a length known to the compiler: a few moves rather than a call.
+                let (whole, rest) = self.data[k * row_stride..][cols.clone()].as_chunks::<NR>();
+                for (p, from) in whole.iter().enumerate() {
+                    panels[p * depth + at] = *from;
+                }
+                if !rest.is_empty() {
+                    panels[whole.len() * depth + at][..rest.len()].copy_from_slice(rest);
+                }
             }
-            to[cols.len()..].fill(0.0);
+            if !cols.len().is_multiple_of(NR) {
+                panels[cols.len() / NR * depth + at][cols.len() % NR..].fill(0.0);
+            }
         }
     }
 }
