@@ -1,6 +1,10 @@
 //! The textbook version, in f64.
 
 use super::EPSILON;
+use std::ops::RangeInclusive;
+
+/// What the clip leaves alone. Its ends are those of f32: 1 − 10⁻⁷ has no other float near it than 1 − 1.2·10⁻⁷.
+const INSIDE: RangeInclusive<f64> = EPSILON as f64..=(1.0 - EPSILON) as f64;
 
 /// `losses = −Σ targets·log softmax(logits)`. `logits, targets: (rows, cols)`, `losses: (rows)`.
 pub fn forward(rows: usize, cols: usize, logits: &[f32], targets: &[f32], losses: &mut [f32]) {
@@ -38,13 +42,12 @@ pub fn backward(
 
 /// `losses = −Σ targets·log clip(outputs / Σ outputs)`. `outputs, targets: (rows, cols)`, `losses: (rows)`.
 pub fn forward_probabilities(rows: usize, cols: usize, outputs: &[f32], targets: &[f32], losses: &mut [f32]) {
-    let epsilon = f64::from(EPSILON);
     for r in 0..rows {
         let o = &outputs[r * cols..][..cols];
         let sum: f64 = o.iter().map(|&v| f64::from(v)).sum();
         let mut loss = 0.0;
         for j in 0..cols {
-            let p = (f64::from(o[j]) / sum).clamp(epsilon, 1.0 - epsilon);
+            let p = (f64::from(o[j]) / sum).clamp(*INSIDE.start(), *INSIDE.end());
             loss -= f64::from(targets[r * cols + j]) * p.ln();
         }
         losses[r] = loss as f32;
@@ -61,13 +64,12 @@ pub fn backward_probabilities(
     scale: &[f32],
     doutputs: &mut [f32],
 ) {
-    let inside = f64::from(EPSILON)..=1.0 - f64::from(EPSILON);
     for r in 0..rows {
         let o = &outputs[r * cols..][..cols];
         let sum: f64 = o.iter().map(|&v| f64::from(v)).sum();
         let q = |j: usize| f64::from(o[j]) / sum;
         let g =
-            |j: usize| if inside.contains(&q(j)) { -f64::from(targets[r * cols + j]) / q(j) } else { 0.0 };
+            |j: usize| if INSIDE.contains(&q(j)) { -f64::from(targets[r * cols + j]) / q(j) } else { 0.0 };
         let mean: f64 = (0..cols).map(|k| g(k) * q(k)).sum();
         for j in 0..cols {
             doutputs[r * cols + j] = ((g(j) - mean) / sum * f64::from(scale[r])) as f32;
