@@ -1,6 +1,7 @@
 //! Folders of pictures to batches of tensors: decoding, resizing, splitting, augmenting.
 #![forbid(unsafe_code)]
 
+pub mod augment;
 mod dataset;
 mod decode;
 mod error;
@@ -8,6 +9,7 @@ mod image;
 mod pipeline;
 pub mod resize;
 
+pub use augment::{Augmentation, Compat, FillMode, Interval, Transform};
 pub use dataset::{
     ClassTable, Dataset, File, Folder, Layout, OnBadImage, Part, Sample, Verified, VerifyOptions,
     image_files, shuffled, verify,

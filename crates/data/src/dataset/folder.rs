@@ -202,6 +202,7 @@ impl Folder {
         let with_pictures = (0..self.class_names.len()).filter(|&label| trained(label)).count();
         let found = match (self.class_names.as_slice(), with_pictures) {
             (_, 2..) => return Ok(()),
+            ([], _) => "no class".to_owned(),
             ([only], _) => format!("one class, {only}"),
             (names, 0) => format!("no pictures in any of the {} class folders", names.len()),
             (names, _) => format!("pictures in one only of the {} class folders", names.len()),
@@ -282,7 +283,3 @@ fn error(
     let (found, expected, remedy) = (found.into(), expected.into(), remedy.into());
     DataError::Folder { path: path.to_owned(), found, expected, remedy }
 }
-
-#[cfg(test)]
-#[path = "folder_tests.rs"]
-mod tests;

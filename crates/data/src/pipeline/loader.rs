@@ -2,10 +2,12 @@
 
 use std::sync::Arc;
 
+use graft_kernels::random::{Purpose, Stream};
 use graft_tensor::Tensor;
 
 use super::parallel::Ahead;
 use super::{PixelStore, Target};
+use crate::augment::{Augmentation, Compat};
 use crate::decode::{DecodeOptions, decode};
 use crate::resize::resize;
 use crate::{CHANNELS, DataError, Dataset, Resized, Result, RgbF32};
@@ -16,8 +18,23 @@ use crate::{CHANNELS, DataError, Dataset, Resized, Result, RgbF32};
 /// taken for it or preprocessed twice.
 pub type Preprocess = Arc<dyn Fn(&mut [f32]) + Send + Sync>;
 
-/// A random transform of one picture: grey levels, epoch, sample; a function of the three.
-pub type Augment = Arc<dyn Fn(RgbF32, u64, usize) -> Result<RgbF32> + Send + Sync>;
+/// How training pictures are varied at random.
+#[derive(Debug, Clone)]
+pub struct Augment {
+    /// From which ranges.
+    pub ranges: Augmentation,
+    /// Whose axes.
+    pub compat: Compat,
+    /// The run's seed: a picture's variant is drawn from the stream (seed, `Augment`, epoch, sample).
+    pub seed: u64,
+}
+
+impl Augment {
+    fn vary(&self, picture: &RgbF32, epoch: u64, sample: usize) -> RgbF32 {
+        let mut stream = Stream::new(self.seed, Purpose::Augment, epoch, sample as u64);
+        self.ranges.sample(&mut stream, picture.height, picture.width).apply(picture, self.compat)
+    }
+}
 
 /// Batches that wait for the compute, at most.
 const BATCHES_AHEAD: usize = 2;
@@ -87,7 +104,7 @@ impl Loader {
         self.start(order, None)
     }
 
-    /// The batches of these samples in this order, each transformed at random: for training in this epoch.
+    /// The batches of these samples in this order, each picture varied at random: for training in this epoch.
     ///
     /// # Panics
     /// If a sample is not in the dataset.
@@ -129,7 +146,7 @@ impl Loader {
         };
         let mut picture = Resized::into_f32(resized);
         if let Some((augment, epoch)) = augment {
-            picture = augment(picture, *epoch, sample)?;
+            picture = augment.vary(&picture, *epoch, sample);
         }
         (self.options.preprocess)(&mut picture.data);
         Ok(picture)
