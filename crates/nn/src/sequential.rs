@@ -308,3 +308,6 @@ impl Sequential {
         Ok(pass)
     }
 }
+
+#[cfg(test)]
+mod tests;
