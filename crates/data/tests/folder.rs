@@ -58,6 +58,14 @@ fn parts_are_found_by_their_names() {
 }
 
 #[test]
+fn a_test_part_without_answers_is_left_out() {
+    let photos = Photos::new(&["train/a/1.png", "train/b/1.png", "test/1.png", "test/2.png"]);
+    let folder = scan(&photos).unwrap();
+    assert_eq!(folder.files.len(), 2);
+    assert!(folder.warnings[0].contains("test: has no class folders"), "{:?}", folder.warnings);
+}
+
+#[test]
 fn what_is_no_picture_is_passed_over_and_counted() {
     let photos =
         Photos::new(&["a/1.png", "b/1.png", ".hidden/1.png", "a/.ipynb_checkpoints/1.png", "__MACOSX/1.png"]);

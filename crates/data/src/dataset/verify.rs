@@ -108,6 +108,8 @@ pub fn verify(
     let results = results.ok_or(DataError::Interrupted)?;
 
     let Folder { root, class_names, files, warnings, .. } = folder;
+    let of_class = |label| files.iter().filter(|f| f.part == Part::Train && f.label == label).count();
+    let expected: Vec<usize> = (0..class_names.len()).map(of_class).collect();
     let (mut samples, mut pixels, mut bad, mut turned) = (Vec::new(), Vec::new(), Vec::new(), 0);
     for (file, result) in files.into_iter().zip(results) {
         match result {
@@ -134,7 +136,7 @@ pub fn verify(
     let store = PixelStore::new(options.keep, options.decode, pixels);
     let mut verified =
         Verified { dataset: Dataset { root, class_names, samples }, bad, turned, store, warnings };
-    verified.require_something_good()?;
+    verified.require_something_good(&expected)?;
     Ok(verified)
 }
 
@@ -157,7 +159,8 @@ fn examine(path: &std::path::Path, options: &VerifyOptions, keep: bool) -> Resul
 }
 
 impl Verified {
-    fn require_something_good(&mut self) -> Result<()> {
+    /// `expected`: files of each class that were meant for training.
+    fn require_something_good(&mut self, expected: &[usize]) -> Result<()> {
         let data = &self.dataset;
         if data.count(Part::Train) == 0 {
             let example = self.bad.first().map_or_else(String::new, |bad| format!(" ({bad})"));
@@ -168,15 +171,12 @@ impl Verified {
                 remedy: "replace or convert them".to_owned(),
             });
         }
-        let counts = data.class_counts(Part::Train);
-        let lost = |label: usize| {
-            let name = &data.class_names[label];
-            let all_bad =
-                self.bad.iter().any(|b| b.path.components().any(|c| c.as_os_str() == name.as_str()));
-            (counts[label] == 0 && all_bad)
-                .then(|| format!("the class {name} has no good pictures to train on"))
-        };
-        self.warnings.extend((0..counts.len()).filter_map(lost));
+        for (label, good) in data.class_counts(Part::Train).into_iter().enumerate() {
+            if good == 0 && expected[label] > 0 {
+                let name = &data.class_names[label];
+                self.warnings.push(format!("the class {name} has no good pictures to train on"));
+            }
+        }
         Ok(())
     }
 }

@@ -135,16 +135,15 @@ impl Loader {
     /// One sample's values, ready for the network.
     fn picture(&self, sample: usize, augment: Option<&(Augment, u64)>) -> Result<RgbF32> {
         let Target { height, width, interpolation } = self.options.target;
-        let resized = match self.store.get(sample, self.options.target, self.options.decode) {
-            Some(kept) => kept.clone(),
-            None => resize(
-                decode(&self.dataset.samples[sample].path, self.options.decode)?,
-                height,
-                width,
-                interpolation,
-            )?,
+        let kept = self.store.get(sample, self.options.target, self.options.decode);
+        let mut picture = match kept {
+            Some(Resized::Bytes(image)) => image.to_f32(),
+            Some(Resized::Floats(image)) => image.clone(),
+            None => {
+                let image = decode(&self.dataset.samples[sample].path, self.options.decode)?;
+                resize(image, height, width, interpolation)?.into_f32()
+            }
         };
-        let mut picture = Resized::into_f32(resized);
         if let Some((augment, epoch)) = augment {
             picture = augment.vary(&picture, *epoch, sample);
         }
