@@ -13,7 +13,7 @@ use crate::{MAX_RANK, Result, Shape};
 /// Every file starts so.
 const MAGIC: &[u8; 6] = b"\x93NUMPY";
 
-/// numpy writes headers of 54 to 118 bytes for plain arrays and refuses to read more than 10,000.
+/// numpy gives a plain array a header of 118 bytes, and reads none of more than 10,000 unless told to.
 const MAX_HEADER: u64 = 64 << 10;
 
 /// The numbers start at a multiple of this many bytes, for whoever maps the file into memory.
@@ -24,7 +24,7 @@ const GROWTH_DIGITS: usize = 21;
 
 /// What a header says, once it is found to be sound.
 #[derive(Debug)]
-pub(crate) struct Header {
+pub(super) struct Header {
     /// What one element is.
     pub(super) kind: TypeChar,
     /// Bytes of one element; code points, for the kind `U`.

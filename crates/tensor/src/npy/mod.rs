@@ -39,8 +39,8 @@ use std::io::{self, Read, Write};
 use std::path::Path;
 
 pub use array::{NpyArray, NpyData};
-pub(crate) use header::Header;
-pub(crate) use read::Source;
+use header::Header;
+use read::Source;
 
 use crate::{Result, Shape, Tensor, TensorError, write_atomically};
 

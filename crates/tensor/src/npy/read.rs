@@ -12,14 +12,14 @@ use super::{Header, NpyArray, NpyData};
 use crate::{MAX_RANK, Result, Shape, Tensor, TensorError};
 
 /// Bytes with a name, and with an end that is known beforehand.
-pub(crate) struct Source<'a, R> {
+pub(super) struct Source<'a, R> {
     name: &'a str,
     left: u64,
     reader: R,
 }
 
 impl<'a, R: Read> Source<'a, R> {
-    pub(crate) fn new(name: &'a str, len: u64, reader: R) -> Self {
+    pub(super) fn new(name: &'a str, len: u64, reader: R) -> Self {
         Self { name, left: len, reader }
     }
 
@@ -38,7 +38,7 @@ impl<'a, R: Read> Source<'a, R> {
     }
 
     /// The whole array.
-    pub(crate) fn array(mut self) -> Result<NpyArray> {
+    pub(super) fn array(mut self) -> Result<NpyArray> {
         let header = Header::read(&mut self)?;
         self.data(&header)
     }
