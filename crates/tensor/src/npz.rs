@@ -1,6 +1,6 @@
 //! numpy's `.npz`: several arrays in one ZIP archive, each a `.npy` file under the array's name.
 //!
-//! `numpy.savez` stores its members, `numpy.savez_compressed` deflates them; both are read, and [`write`] deflates.
+//! `numpy.savez` stores its members, `numpy.savez_compressed` deflates them; both are read, and [`write()`] deflates.
 //! Other members of the archive (notes, folders) are passed over.
 //!
 //! **A small archive must not be able to ask for a large memory.** The size that the archive declares for a member has
