@@ -1,7 +1,7 @@
 //! Smaller steps where larger ones no longer help.
 
 use super::{Callback, Control, Monitor};
-use crate::fit::{FitError, Logs};
+use crate::fit::{FitError, Logs, readable};
 use crate::{NnError, Result};
 
 /// Multiplies the learning rate by `factor` once a figure has not improved for `patience` epochs. Keras's
@@ -74,6 +74,7 @@ impl ReduceLROnPlateau {
         }
         let new = (f64::from(old) * self.factor).max(self.min_lr) as f32;
         control.optimizer.set_learning_rate(new);
+        let (old, new) = (readable(old), readable(new));
         control.say(format!("Epoch {}: learning rate reduced from {old} to {new}", epoch + 1));
         (self.cooling, self.wait) = (self.cooldown, 0);
     }

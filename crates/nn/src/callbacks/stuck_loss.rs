@@ -1,7 +1,7 @@
 //! A word to those whose model does not learn.
 
 use super::{Callback, Control};
-use crate::fit::{FitError, Logs};
+use crate::fit::{FitError, Logs, readable};
 
 /// Says so, once, when after a number of steps the loss is still `ln(classes)`: that of a model that gives every class
 /// the same probability whatever it sees.
@@ -56,8 +56,8 @@ impl Callback for StuckLoss {
                  train the head alone first, with the base frozen; a learning rate of {} (now {rate}), or of {} if \
                  the loss does not move at all; look at the pictures that go in",
                 self.classes,
-                rate / 10.0,
-                rate * 10.0,
+                readable(rate / 10.0),
+                readable(rate * 10.0),
             ));
         }
         Ok(())

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use super::logs::readable;
 use crate::NnError;
 
 /// An error of somebody else's: a reader of pictures, a writer of models.
@@ -29,7 +30,7 @@ pub enum FitError {
     /// The loss is no longer a number.
     #[error(
         "the loss became {loss} in epoch {}, step {}, at a learning rate of {learning_rate}: training has diverged. \
-         Try a learning rate of {}, or clip the gradients (clipnorm 1)", epoch + 1, step + 1, learning_rate / 10.0
+         Try a learning rate of {}, or clip the gradients (clipnorm 1)", epoch + 1, step + 1, readable(learning_rate / 10.0)
     )]
     Diverged {
         /// The epoch, from 0.

@@ -36,6 +36,9 @@ pub struct Evaluation {
 ///
 /// # Errors
 /// If `x` does not fit the first of the layers.
+///
+/// # Panics
+/// If the model has no such layers.
 pub fn predict(model: &Sequential, range: Range<usize>, x: &Tensor) -> Result<Tensor> {
     let pictures = model.layers()[range.clone()].iter().take_while(|l| l.output_shape().len() > 1).count();
     let cut = range.start + pictures;

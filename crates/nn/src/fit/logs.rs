@@ -70,6 +70,11 @@ impl fmt::Display for Figure {
     }
 }
 
+/// A learning rate for people: to three digits, so that a tenth of 0.001 reads 0.0001 and not 0.000100000005.
+pub(crate) fn readable(rate: f32) -> f32 {
+    format!("{rate:.2e}").parse().unwrap_or(rate)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -88,6 +93,13 @@ mod tests {
         ] {
             assert_eq!(Figure(v).to_string(), text);
         }
+    }
+
+    #[test]
+    fn learning_rates_are_readable() {
+        assert_eq!(readable(0.001 / 10.0).to_string(), "0.0001");
+        assert_eq!(readable(0.3 / 10.0).to_string(), "0.03");
+        assert!(readable(f32::INFINITY).is_infinite());
     }
 
     #[test]

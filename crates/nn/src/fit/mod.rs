@@ -37,5 +37,6 @@ pub use error::{BoxError, FitError};
 pub use evaluation::{Evaluation, predict};
 pub use history::{EpochLogs, History};
 pub use logs::Logs;
+pub(crate) use logs::readable;
 pub use progress::{Progress, Silent};
 pub use trainer::{StepLogs, Trainer};

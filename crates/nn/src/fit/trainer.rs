@@ -256,7 +256,7 @@ impl<'m> Trainer<'m> {
         train: &mut dyn Batches,
         run: &mut Run<'_, '_, '_>,
     ) -> Result<Option<Logs>, FitError> {
-        let (mut loss, mut accuracy, mut logs) = (Mean::default(), Mean::default(), Logs::default());
+        let (mut loss, mut right, mut logs) = (Mean::default(), 0, Logs::default());
         for (step, batch) in train.epoch(run.epoch).enumerate() {
             if self.is_interrupted() {
                 return Ok(None);
@@ -265,8 +265,8 @@ impl<'m> Trainer<'m> {
             let n = batch.labels.len();
             let StepLogs { loss: l, correct } = self.train_step(run.epoch, &batch)?;
             loss.add(f64::from(l), n);
-            accuracy.add(correct as f64 / n as f64, n);
-            logs.set("accuracy", accuracy.value());
+            right += correct;
+            logs.set("accuracy", right as f64 / loss.samples() as f64);
             logs.set("loss", loss.value());
             run.tell(self, None, |callback, control| callback.on_batch_end(step, &logs, control))?;
             run.progress.on_batch_end(step, &logs);

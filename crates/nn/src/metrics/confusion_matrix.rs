@@ -181,8 +181,7 @@ fn ratio(a: u64, b: u64) -> f64 {
 mod tests {
     use super::*;
 
-    /// The matrix above. The figures are those of
-    /// `sklearn.metrics.classification_report(y, p, output_dict=True, zero_division=0)`.
+    /// The matrix above.
     #[test]
     fn figures_of_each_class() {
         let mut m = ConfusionMatrix::new(3);
