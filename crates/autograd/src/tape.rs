@@ -217,3 +217,83 @@ impl std::fmt::Debug for Var<'_> {
         write!(f, "Var({:?}{})", self.value, if self.needs_gradient() { ", needs gradient" } else { "" })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn is_shared(mut t: Tensor) -> bool {
+        let before = t.data().as_ptr();
+        t.data_mut().as_ptr() != before
+    }
+
+    #[test]
+    fn what_needs_no_gradient_is_not_recorded_and_keeps_nothing() {
+        let tape = Tape::new();
+        let [a, b] = [2.0, 3.0].map(|v| tape.constant(Tensor::full([4], v)));
+        let y = a.mul(&b).unwrap().relu().unwrap();
+        assert!(tape.is_empty() && !y.needs_gradient());
+        drop(b);
+        assert!(!is_shared(a.into_value()) && !is_shared(y.into_value()));
+    }
+
+    #[test]
+    fn a_rule_keeps_what_it_needs_until_it_has_run() {
+        let tape = Tape::new();
+        let (x, w) = (tape.constant(Tensor::full([4], 2.0)), tape.leaf(Tensor::full([4], 3.0)));
+        let loss = x.mul(&w).unwrap().sum().unwrap();
+        assert_eq!(tape.len(), 3); // w, mul, sum
+        let x = x.into_value();
+        assert!(is_shared(x.clone()));
+        let gradients = tape.backward(&loss).unwrap();
+        assert_eq!(gradients.get(&w).unwrap().data(), [2.0; 4]);
+        assert!(!is_shared(x) && tape.is_empty());
+    }
+
+    #[test]
+    fn a_value_used_twice_receives_both_gradients() {
+        let tape = Tape::new();
+        let x = tape.leaf(Tensor::new([2], &[3.0, -1.0]).unwrap());
+        let y = x.mul(&x).unwrap().add(&x).unwrap(); // x² + x
+        let mut gradients = tape.backward(&y.sum().unwrap()).unwrap();
+        assert_eq!(gradients.take(&x).unwrap().data(), [7.0, -1.0]);
+        assert!(gradients.get(&x).is_none());
+    }
+
+    #[test]
+    fn what_the_loss_does_not_depend_on_has_no_gradient() {
+        let tape = Tape::new();
+        let (x, other) = (tape.leaf(Tensor::full([2], 1.0)), tape.leaf(Tensor::full([2], 1.0)));
+        let unused = other.mul(&other).unwrap();
+        let gradients = tape.backward(&x.sum().unwrap()).unwrap();
+        assert!(gradients.get(&other).is_none() && gradients.get(&unused).is_none());
+        assert_eq!(gradients.get(&x).unwrap().data(), [1.0, 1.0]);
+    }
+
+    #[test]
+    fn a_loss_is_one_number() {
+        let tape = Tape::new();
+        let x = tape.leaf(Tensor::full([2], 1.0));
+        let error = tape.backward(&x).err().unwrap().to_string();
+        assert_eq!(error, "backward: expected a loss of one element, got (2,)");
+    }
+
+    #[test]
+    fn every_algorithm_gives_the_same_convolution() {
+        let run = |algorithm| {
+            let tape = Tape::with_algorithm(algorithm);
+            let x = tape.leaf(Tensor::from_fn([2, 5, 5, 3], |i| (i % 7) as f32 - 3.0));
+            let w = tape.leaf(Tensor::from_fn([3, 3, 3, 4], |i| (i % 5) as f32 - 2.0));
+            let same = crate::Padding::Same;
+            let options = crate::Conv2dOptions { stride: [1, 1], padding: same, relu: true };
+            let y = x.conv2d(&w, None, options).unwrap();
+            let mut gradients = tape.backward(&y.sum().unwrap()).unwrap();
+            [y.into_value(), gradients.take(&x).unwrap(), gradients.take(&w).unwrap()]
+        };
+        // Whole numbers, so that rounding has no part in it.
+        let expected = run(Algorithm::Reference);
+        for algorithm in Algorithm::LADDER.into_iter().chain([Algorithm::Auto]) {
+            assert_eq!(run(algorithm), expected, "{algorithm}");
+        }
+    }
+}
