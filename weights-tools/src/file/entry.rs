@@ -38,7 +38,7 @@ pub enum Kind {
 
 impl Kind {
     /// The kind that a variable's own name (`kernel`, `bias`, …) or that of Keras 1 (`W`, `b`, …) stands for.
-    pub(crate) fn from_name(name: &str) -> Self {
+    pub fn from_name(name: &str) -> Self {
         match name {
             "kernel" | "W" => Self::Kernel,
             "bias" | "b" => Self::Bias,

@@ -1,0 +1,67 @@
+//! What is known about a file beside its tensors: what network it is, who wrote it, on what terms it comes.
+
+use super::WeightsFile;
+use crate::digest::md5_of;
+use crate::official::{Identity, LICENCE, NOT_KERAS_OWN, PREPROCESSING, WEIGHTS};
+use crate::{Result, WeightsError};
+
+impl WeightsFile {
+    fn identity(&self) -> Identity {
+        Identity::of(&self.entries, self.is_theano())
+    }
+
+    /// What the file is, as far as its names and shapes tell: "VGG16 without its top", ….
+    pub fn architecture(&self) -> String {
+        self.identity().to_string()
+    }
+
+    /// What the file is and who wrote it, in one line.
+    pub fn provenance(&self) -> String {
+        let name = self.path.file_name().unwrap_or(self.path.as_os_str()).to_string_lossy();
+        let from = match (self.manifest(), &self.writer) {
+            (Some(m), _) => format!(", converted from {} (SHA-256 {})", m.source.file, m.source.sha256),
+            (None, Some(version)) => format!(", written by Keras {version}"),
+            (None, None) => String::new(),
+        };
+        format!("{name}: {}; {}{from}", self.architecture(), self.layout)
+    }
+
+    /// Whose the weights are and on what terms, where that is known: they have VGG's names and shapes.
+    pub fn licence(&self) -> Option<&str> {
+        match self.manifest() {
+            Some(m) => m.licence.as_deref(),
+            None => self.is_vgg().then_some(LICENCE),
+        }
+    }
+
+    /// What pixels go through before they meet these weights, where that is known.
+    pub fn preprocessing(&self) -> Option<&str> {
+        match self.manifest() {
+            Some(m) => m.preprocessing.as_ref().map(|p| p.description.as_str()),
+            None => self.is_vgg().then_some(PREPROCESSING),
+        }
+    }
+
+    /// A remark where this is VGG, though not byte for byte a file that Keras publishes.
+    ///
+    /// # Errors
+    /// If the file cannot be read.
+    pub fn official_note(&self) -> Result<Option<&'static str>> {
+        let md5 = match self.manifest() {
+            Some(m) => m.source.md5.clone(),
+            None => {
+                // The size alone clears most files of the need to read them.
+                let bytes =
+                    std::fs::metadata(&self.path).map_err(WeightsError::io("read", &self.path))?.len();
+                let candidate = WEIGHTS.iter().any(|o| o.bytes == bytes);
+                if candidate { md5_of(&self.path)? } else { String::new() }
+            }
+        };
+        let own = WEIGHTS.iter().any(|o| o.md5 == md5);
+        Ok((self.is_vgg() && !own).then_some(NOT_KERAS_OWN))
+    }
+
+    fn is_vgg(&self) -> bool {
+        matches!(self.identity(), Identity::Vgg { .. })
+    }
+}
