@@ -73,6 +73,22 @@ pub enum DataError {
         source: std::io::Error,
     },
 
+    /// A file that was to be made cannot be.
+    #[error("{}: cannot be written: {source}; check that the folder is there, writable and not full", path.display())]
+    Write {
+        /// The file.
+        path: PathBuf,
+        /// The reason.
+        source: std::io::Error,
+    },
+
+    /// A sheet of pictures cannot be put together.
+    #[error("a sheet of pictures cannot be made: {why}")]
+    Sheet {
+        /// The reason.
+        why: &'static str,
+    },
+
     /// The caller broke off.
     #[error("interrupted")]
     Interrupted,
@@ -88,15 +104,6 @@ pub enum DataError {
         expected: Shape,
         /// The count at hand.
         found: usize,
-    },
-
-    /// No resizing method has this name.
-    #[error(
-        "no resizing method is called {found:?}: bilinear, nearest, bicubic, lanczos and tf-bilinear are"
-    )]
-    Interpolation {
-        /// The name at hand.
-        found: String,
     },
 
     /// A picture cannot be brought to this size.

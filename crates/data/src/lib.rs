@@ -16,6 +16,7 @@
 //! | `decode` | [`decode()`], [`Format`] | every colour model to RGB; torn and hostile files |
 //! | [`mod@resize`] | [`Interpolation`] | what Pillow and TensorFlow mean by *bilinear* |
 //! | [`augment`] | [`Augmentation`] | all random changes as one matrix, one warp |
+//! | [`preview`] | [`preview::sheet`] | a sheet of variants to look at |
 //! | `pipeline` | [`Loader`], [`Batch`] | work ahead on threads of its own, in bounded memory |
 //!
 //! Pixels are bytes ([`Rgb8`]) until a method gives fractions ([`RgbF32`]); what a network's weights want done to them
@@ -32,7 +33,8 @@
 //! # for (class, level) in [("ants", 10), ("bees", 200)] {
 //! #     std::fs::create_dir(photos.join(class))?;
 //! #     for i in 0..5 {
-//! #         image::RgbImage::from_pixel(40, 30, image::Rgb([level + i; 3])).save(photos.join(class).join(format!("{i}.png")))?;
+//! #         let photo = image::RgbImage::from_pixel(40, 30, image::Rgb([level + i; 3]));
+//! #         photo.save(photos.join(class).join(format!("{i}.png")))?;
 //! #     }
 //! # }
 //!
@@ -64,6 +66,7 @@ mod decode;
 mod error;
 mod image;
 mod pipeline;
+pub mod preview;
 pub mod resize;
 
 pub use augment::{Augmentation, Compat, FillMode, Interval, Transform};

@@ -62,11 +62,13 @@ fn index(i: usize, n: usize, backwards: bool) -> usize {
 
 /// The places in the source along one row of the result.
 struct Path {
-    row: f64,
-    column: f64,
+    /// Row and column where it would be at column 0 …
+    start: [f64; 2],
+    /// … and how far they move from column to column.
     slope: [f64; 2],
-    shift: [f64; 2],
+    /// The column of the warped picture that the first pixel of the result takes, before flipping …
     first: f64,
+    /// … and ±1.
     step: f64,
     width: usize,
 }
@@ -75,10 +77,8 @@ impl Path {
     fn new(m: &Matrix, row: usize, width: usize, backwards: bool) -> Self {
         let r = row as f64;
         Self {
-            row: r * m[0][0],
-            column: r * m[1][0],
+            start: [m[0][2] + r * m[0][0], m[1][2] + r * m[1][0]],
             slope: [m[0][1], m[1][1]],
-            shift: [m[0][2], m[1][2]],
             first: index(0, width, backwards) as f64,
             step: if backwards { -1.0 } else { 1.0 },
             width,
@@ -88,7 +88,7 @@ impl Path {
     /// Row and column in the source of pixel `x` of the result.
     fn at(&self, x: usize) -> (f64, f64) {
         let c = self.first + self.step * x as f64;
-        (self.row + c * self.slope[0] + self.shift[0], self.column + c * self.slope[1] + self.shift[1])
+        (self.start[0] + c * self.slope[0], self.start[1] + c * self.slope[1])
     }
 
     /// The pixels of the result whose place has a neighbour on either side in both axes.
@@ -100,9 +100,9 @@ impl Path {
         };
         // Where the line enters and leaves each axis's range, with a pixel to spare for rounding …
         let (mut start, mut end) = (0.0_f64, self.width as f64);
-        let at_zero = [self.row + self.shift[0], self.column + self.shift[1]];
         for (axis, last) in [last_row, last_column].into_iter().enumerate() {
-            let crossing = |value: f64| ((value - at_zero[axis]) / self.slope[axis] - self.first) * self.step;
+            let crossing =
+                |value: f64| ((value - self.start[axis]) / self.slope[axis] - self.first) * self.step;
             let (a, b) = (crossing(0.0), crossing(last));
             start = start.max(a.min(b) - 1.0);
             end = end.min(a.max(b) + 2.0);

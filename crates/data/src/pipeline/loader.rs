@@ -14,8 +14,8 @@ use crate::{CHANNELS, DataError, Dataset, Resized, Result, RgbF32};
 
 /// What a network's weights want done to one picture's grey levels, in place: `(height, width, 3)` in, the same out.
 ///
-/// It is handed to the loader so that a tensor of raw grey levels never exists beside one of preprocessed values, to be
-/// taken for it or preprocessed twice.
+/// It is handed to the loader so that a tensor of raw grey levels never exists beside one of preprocessed values,
+/// to be taken for it or preprocessed twice.
 pub type Preprocess = Arc<dyn Fn(&mut [f32]) + Send + Sync>;
 
 /// How training pictures are varied at random.
@@ -30,7 +30,8 @@ pub struct Augment {
 }
 
 impl Augment {
-    fn vary(&self, picture: &RgbF32, epoch: u64, sample: usize) -> RgbF32 {
+    /// What training sees of a picture, which is sample number `sample`, in this epoch.
+    pub fn vary(&self, picture: &RgbF32, epoch: u64, sample: usize) -> RgbF32 {
         let mut stream = Stream::new(self.seed, Purpose::Augment, epoch, sample as u64);
         self.ranges.sample(&mut stream, picture.height, picture.width).apply(picture, self.compat)
     }
