@@ -126,12 +126,17 @@ fn a_figure_that_is_not_there_is_told_once_and_stops_nothing() {
     assert_eq!(script.messages, ["EarlyStopping watches 'val_loss', but this run only has loss"]);
 }
 
+/// Learning rates are f32, as in Keras, and shown here with all their digits.
+const HUNDREDTH: f64 = 0.009999999776482582;
+const THOUSANDTH: f64 = 0.0010000000474974513;
+const TENTH_OF_IT: f64 = 0.00010000000474974513;
+
 /// The learning rate that each epoch logs, and the one at the end.
-fn reduce_lr(mut reduce: ReduceLROnPlateau, rate: f32, values: &[f64]) -> (Vec<f32>, f32) {
+fn reduce_lr(mut reduce: ReduceLROnPlateau, rate: f32, values: &[f64]) -> (Vec<f64>, f64) {
     let mut script = Script::new(rate);
     let logs = script.run(&mut reduce, "val_loss", values);
-    let rates = logs.iter().map(|l| l.get("learning_rate").unwrap() as f32).collect();
-    (rates, script.optimizer.learning_rate())
+    let rates = logs.iter().map(|l| l.get("learning_rate").unwrap()).collect();
+    (rates, f64::from(script.optimizer.learning_rate()))
 }
 
 #[test]
@@ -147,19 +152,19 @@ fn the_learning_rate_falls_where_it_does_in_keras() {
     // Less than min_delta, which is 1e-4 and absolute, is no improvement.
     assert_eq!(
         reduce_lr(reduce(0.1, 1), 1.0, &[1.0, 0.99995, 0.9999, 0.9998, 0.99979]),
-        (vec![1.0, 1.0, 0.1, 0.01, 0.01], 0.0009999999310821295)
+        (vec![1.0, 1.0, 0.10000000149011612, HUNDREDTH, HUNDREDTH], 0.0009999999310821295)
     );
     assert_eq!(
         reduce_lr(reduce(0.1, 1).min_lr(0.05), 1.0, &flat[..5]),
-        (vec![1.0, 1.0, 0.1, 0.05, 0.05], 0.05)
+        (vec![1.0, 1.0, 0.10000000149011612, 0.05000000074505806, 0.05000000074505806], 0.05000000074505806)
     );
     assert_eq!(
         reduce_lr(reduce(0.1, 2), 0.001, &[1.0, 1.0, 0.5, 0.5, 0.5, 0.5]),
-        (vec![0.001, 0.001, 0.001, 0.001, 0.001, 0.00010000000474974513], 0.00010000000474974513)
+        (vec![THOUSANDTH, THOUSANDTH, THOUSANDTH, THOUSANDTH, THOUSANDTH, TENTH_OF_IT], TENTH_OF_IT)
     );
     assert_eq!(
         reduce_lr(reduce(0.1, 0), 0.001, &flat[..3]),
-        (vec![0.001, 0.001, 0.00010000000474974513], 1.0000000656873453e-5)
+        (vec![THOUSANDTH, THOUSANDTH, TENTH_OF_IT], 1.0000000656873453e-5)
     );
     assert!(ReduceLROnPlateau::default().factor(1.0).is_err());
 }

@@ -39,6 +39,9 @@ pub struct Checkpoint<'a> {
     pub logs: &'a Logs,
 }
 
+/// What has a model saved.
+type Save<'s> = Box<dyn FnMut(&Checkpoint<'_>) -> Result<(), BoxError> + 's>;
+
 /// The weights of an epoch, kept in memory.
 #[derive(Debug, Clone)]
 pub struct Kept {
@@ -59,7 +62,7 @@ pub struct Kept {
 pub struct ModelCheckpoint<'s> {
     monitor: Monitor,
     when: SaveWhen,
-    save: Box<dyn FnMut(&Checkpoint<'_>) -> Result<(), BoxError> + 's>,
+    save: Save<'s>,
     best: Option<Kept>,
     /// The last finished epoch, kept only while its saving is put off.
     last: Option<Kept>,

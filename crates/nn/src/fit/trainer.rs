@@ -203,10 +203,7 @@ impl<'m> Trainer<'m> {
                 break;
             }
             run.epoch = epoch;
-            let validation = match &mut validation {
-                Some(v) => Some(&mut **v as &mut dyn Batches),
-                None => None,
-            };
+            let validation = validation.as_mut().map(|v| &mut **v as &mut dyn Batches);
             match self.run_epoch(epochs.end, train, validation, &mut run) {
                 Ok(Some(logs)) => history.epochs.push(logs),
                 Ok(None) => {
