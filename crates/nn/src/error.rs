@@ -29,7 +29,7 @@ pub enum NnError {
         /// The shape at hand, without the batch axis.
         got: Shape,
         /// What to do.
-        remedy: String,
+        remedy: &'static str,
     },
     /// A hyper-parameter that makes no sense.
     #[error("{name} must be {expected}, got {got}")]
@@ -59,9 +59,9 @@ pub enum NnError {
         /// The weight.
         weight: String,
         /// The shape that the layer has.
-        expected: Shape,
+        expected: String,
         /// The shape at hand.
-        got: Shape,
+        got: String,
     },
     /// Two layers of one name.
     #[error("there is a layer '{name}' already: names must be unique, as weights are stored under them")]

@@ -13,7 +13,7 @@ use graft_tensor::Shape;
 use serde::{Deserialize, Serialize};
 
 /// The standard deviation of a standard normal variable that is cut off at ±2; dividing by it gives back 1.
-const TRUNCATED_STDDEV: f64 = 0.879_625_661_034_239_78;
+const TRUNCATED_STDDEV: f64 = 0.879_625_661_034_239_8;
 
 /// Where the first numbers of a weight come from; named as in Keras.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]

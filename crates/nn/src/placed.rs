@@ -51,8 +51,8 @@ impl Placed {
             return Err(NnError::WeightShape {
                 layer: layer.clone(),
                 weight: name.to_owned(),
-                expected: weight.spec.shape,
-                got: *value.shape(),
+                expected: weight.spec.shape.to_string(),
+                got: value.shape().to_string(),
             });
         }
         weight.value = value;

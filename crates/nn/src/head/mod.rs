@@ -19,7 +19,7 @@
 //! named, `dense(units=256, activation=relu)`. The word `classes` stands for the number of classes. A head ends in a
 //! softmax over the classes, since that is what the loss and every prediction are made from.
 //!
-//! The way from text to layers: [`lexer`] cuts the text into words and marks, `parser` finds the calls and checks each
+//! The way from text to layers: `lexer` cuts the text into words and marks, `parser` finds the calls and checks each
 //! argument against the table in `signature`, and [`Head::layers`] builds them once the classes are known.
 
 mod error;

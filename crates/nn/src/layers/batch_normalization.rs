@@ -65,7 +65,7 @@ impl Layer for BatchNormalization {
                 layer: "batch_normalization",
                 expected: "(…, channels)".into(),
                 got: *input,
-                remedy: "there must be something to normalise".into(),
+                remedy: "there must be something to normalise",
             });
         };
         Ok(vec![

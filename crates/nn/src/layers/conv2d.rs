@@ -93,7 +93,7 @@ impl Layer for Conv2D {
                 other => format!("sizes that make sense ({other})"),
             },
             got: *input,
-            remedy: "use larger pictures, a smaller kernel, or padding=same".into(),
+            remedy: "use larger pictures, a smaller kernel, or padding=same",
         })?;
         Ok([s.out_h(), s.out_w(), s.cout].into())
     }

@@ -53,7 +53,7 @@ impl Dense {
                 layer: "dense",
                 expected: "(features,)".into(),
                 got: *input,
-                remedy: "put flatten before it, or use global pooling (--pooling avg)".into(),
+                remedy: "put flatten before it, or use global pooling (--pooling avg)",
             }),
         }
     }
@@ -101,7 +101,7 @@ mod tests {
         let y = |l: Dense, w: &[Tensor]| run(&l, &x, w, &Mode::INFERENCE).data().to_vec();
         assert_eq!(y(Dense::new(3), &[w.clone(), b.clone()]), [21.5, 2.0, -2.0]);
         assert_eq!(y(Dense::new(3).activation(Activation::Relu), &[w.clone(), b.clone()]), [21.5, 2.0, 0.0]);
-        assert_eq!(y(Dense::new(3).without_bias(), &[w.clone()]), [21.0, 2.0, -2.0]);
+        assert_eq!(y(Dense::new(3).without_bias(), std::slice::from_ref(&w)), [21.0, 2.0, -2.0]);
         let p = y(Dense::new(3).activation(Activation::Softmax), &[w, b]);
         assert!((p.iter().sum::<f32>() - 1.0).abs() < 1e-6 && p[0] > 0.99);
     }

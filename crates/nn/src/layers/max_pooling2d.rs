@@ -46,7 +46,7 @@ impl Layer for MaxPooling2D {
                 other => format!("sizes that make sense ({other})"),
             },
             got: *input,
-            remedy: "use larger pictures, or one pooling less".into(),
+            remedy: "use larger pictures, or one pooling less",
         })?;
         Ok([s.out_h(), s.out_w(), s.c].into())
     }

@@ -38,8 +38,7 @@ fn map_of_features(layer: &'static str, input: &Shape) -> Result<[usize; 3]> {
         layer,
         expected: "(height, width, channels)".into(),
         got: *input,
-        remedy: "it must come before flatten and global pooling, and after a base without pooling (--pooling none)"
-            .into(),
+        remedy: "it must come before flatten and global pooling, and after a base without pooling (--pooling none)",
     })
 }
 
