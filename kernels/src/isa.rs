@@ -1,15 +1,15 @@
 //! Instruction sets as values: which kernels this machine may run, and how one is chosen.
 //!
 //! A program compiled for every x86-64 may not assume AVX-512, and a program that *calls* a function compiled for
-//! AVX-512 on a CPU without it dies, or worse. So a CPU feature is a **token** here: [`Avx512`] has a private field,
+//! AVX-512 on a CPU without it dies, or worse. So a CPU feature is a **token** here: `Avx512` has a private field,
 //! and only detection makes one. Whoever holds a token holds the proof, and the kernels of an instruction set are
 //! reached through its token alone; safe code cannot call the wrong one.
 //!
 //! | token | registers | needs | kernels written with |
 //! |---|---|---|---|
-//! | [`Avx512`] | 32 × 16 floats | AVX-512 F, VL, BW, DQ, and all of AVX2's | `std::arch::x86_64` |
-//! | [`Avx2`] | 16 × 8 floats | AVX2, FMA, F16C (Intel 2013, AMD 2015) | `std::arch::x86_64` |
-//! | [`Neon`] | 32 × 4 floats | every 64-bit ARM | `std::arch::aarch64` |
+//! | `Avx512` | 32 × 16 floats | AVX-512 F, VL, BW, DQ, and all of AVX2's | `std::arch::x86_64` |
+//! | `Avx2` | 16 × 8 floats | AVX2, FMA, F16C (Intel 2013, AMD 2015) | `std::arch::x86_64` |
+//! | `Neon` | 32 × 4 floats | every 64-bit ARM | `std::arch::aarch64` |
 //! | none | | nothing | `wide`, and plain Rust |
 //!
 //! The best one is taken unless the environment variable `GRAFT_ISA` names a lesser. Asking for one that the machine
@@ -47,7 +47,7 @@ const VARIABLE: &str = "GRAFT_ISA";
 /// Every name that [`VARIABLE`] may hold, on any machine.
 const NAMES: [&str; 4] = ["avx512", "avx2", "neon", "portable"];
 
-/// Proof that this CPU has AVX-512 F, VL, BW and DQ, and all that [`Avx2`] proves.
+/// Proof that this CPU has AVX-512 F, VL, BW and DQ, and all that `Avx2` proves.
 #[cfg(target_arch = "x86_64")]
 #[derive(Copy, Clone, PartialEq, Eq, Debug)]
 pub struct Avx512(());

@@ -6,11 +6,11 @@
 //!
 //! The ladder of [`Algorithm`]s, to be read from the bottom:
 //!
-//! 1. [`reference`]: what a convolution is, in seven loops.
-//! 2. [`im2col`]: the observation that it is a matrix product, and a library that multiplies.
-//! 3. [`direct`]: the same product, by our own tile, without the matrix.
+//! 1. [`mod@reference`]: what a convolution is, in seven loops.
+//! 2. `im2col`: the observation that it is a matrix product, and a library that multiplies.
+//! 3. `direct`: the same product, by our own tile, without the matrix.
 //!
-//! [`patches`] is the matrix they speak of. Bias and ReLU are applied as the last sum is stored, while it is in
+//! `patches` is the matrix they speak of. Bias and ReLU are applied as the last sum is stored, while it is in
 //! a register or in L1: a pass over the output less. All of them let NaN through.
 //!
 //! ```

@@ -54,7 +54,7 @@ pub fn forward(s: &Conv2dShape, x: &[f32], w: &[f32], bias: Option<&[f32]>, relu
     });
     for (i, (y, sum)) in y.iter_mut().zip(sums).enumerate() {
         let v = (sum + bias.map_or(0.0, |b| f64::from(b[i % s.cout]))) as f32;
-        *y = if relu && v < 0.0 { 0.0 } else { v };
+        *y = if relu && v <= 0.0 { 0.0 } else { v };
     }
 }
 

@@ -13,7 +13,7 @@ pub fn forward(s: &DenseShape, x: &[f32], w: &[f32], bias: Option<&[f32]>, relu:
                 sum += f64::from(x[b * s.inputs + i]) * f64::from(w[i * s.outputs + o]);
             }
             let v = sum as f32;
-            y[b * s.outputs + o] = if relu && v < 0.0 { 0.0 } else { v };
+            y[b * s.outputs + o] = if relu && v <= 0.0 { 0.0 } else { v };
         }
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! pack B into panels of NR, if it is small                   else each rectangle packs its part, below
-//! for each rectangle of C, in parallel                      block_size
+//! for each rectangle of C, in parallel                      see `blocks`
 //!     for each block of KC k, in order
 //!         the panels of B[block, columns]                    ≤ 512 KB: L2
 //!         for each MR rows                                   pack A[rows, block]: 14 KB, L1
@@ -21,7 +21,8 @@ use std::ops::Range;
 
 use rayon::prelude::*;
 
-use super::pack::{Left, Right, block_size};
+use super::blocks::block_size;
+use super::pack::{Left, Right};
 use super::tile::{KC, Tile};
 use super::{Epilogue, GemmShape, tile};
 use crate::isa::Isa;

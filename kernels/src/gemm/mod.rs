@@ -2,17 +2,18 @@
 //!
 //! Three nested ideas, each in a file of its own:
 //!
-//! 1. [`tile`]: a rectangle of C held in registers does MR·NR multiply-adds for MR + NR numbers read.
-//! 2. [`pack`]: the operands are copied, a block at a time, into the order in which a tile reads them.
-//! 3. [`driver`]: the loops that keep one operand in L1, the other in L2, and every core busy.
+//! 1. `tile`: a rectangle of C held in registers does MR·NR multiply-adds for MR + NR numbers read.
+//! 2. `pack`: the operands are copied, a block at a time, into the order in which a tile reads them.
+//! 3. `driver` (and `blocks`): the loops that keep one operand in L1, the other in L2, and every core busy.
 //!
-//! [`few_rows`] is the exception: a product of up to 8 rows is limited by memory, and streams B unpacked.
-//! [`reference`] is the product as the textbook has it.
+//! `few_rows` is the exception: a product of up to 8 rows is limited by memory, and streams B unpacked.
+//! [`mod@reference`] is the product as the textbook has it.
 //!
-//! Every output is summed in an order that depends on k alone: chains of [`tile::KC`] multiply-adds, and the chains
+//! Every output is summed in an order that depends on k alone: chains of 256 multiply-adds, and the chains
 //! added from first to last. So its bits do not depend on the number of threads, on m, on n, or on its place in C.
-//! Its error is at most γₙ·Σ|a·b| with n = KC + ⌈k/KC⌉ (Higham, *Accuracy and stability of numerical algorithms*, §4.2).
+//! Its error is at most γₙ·Σ|a·b| with n = 256 + ⌈k/256⌉ (Higham, *Accuracy and stability of numerical algorithms*, §4.2).
 
+mod blocks;
 pub(crate) mod driver;
 mod few_rows;
 pub(crate) mod pack;
@@ -81,8 +82,8 @@ impl Epilogue<'_> {
             c.iter_mut().zip(&bias[start..]).for_each(|(c, b)| *c += b);
         }
         if self.relu {
-            // Not `f32::max`, which would swallow a NaN.
-            c.iter_mut().for_each(|c| *c = if *c < 0.0 { 0.0 } else { *c });
+            // As `relu::forward`: not `f32::max`, which would swallow a NaN.
+            c.iter_mut().for_each(|c| *c = if *c <= 0.0 { 0.0 } else { *c });
         }
     }
 }
