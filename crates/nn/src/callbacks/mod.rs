@@ -22,6 +22,7 @@ mod learning_rate_scheduler;
 mod model_checkpoint;
 mod monitor;
 mod reduce_lr_on_plateau;
+mod snapshot;
 mod stuck_loss;
 mod terminate_on_nan;
 
@@ -31,10 +32,9 @@ pub use learning_rate_scheduler::LearningRateScheduler;
 pub use model_checkpoint::{Checkpoint, Kept, ModelCheckpoint, SaveWhen, Which};
 pub use monitor::{Mode, Monitor};
 pub use reduce_lr_on_plateau::ReduceLROnPlateau;
+pub use snapshot::Snapshot;
 pub use stuck_loss::StuckLoss;
 pub use terminate_on_nan::TerminateOnNaN;
-
-use graft_tensor::Tensor;
 
 use crate::Sequential;
 use crate::fit::{FitError, Logs};
@@ -125,27 +125,5 @@ pub trait Callback {
     fn on_train_end(&mut self, control: &mut Control<'_>) -> Result<(), FitError> {
         let _ = control;
         Ok(())
-    }
-}
-
-/// The weights of a model at one moment. Taking them costs nothing: the numbers are shared until training changes
-/// them, so that only those that are trained are ever held twice.
-#[derive(Debug, Clone)]
-pub struct Snapshot(Vec<Vec<Tensor>>);
-
-impl Snapshot {
-    /// The weights as they are now.
-    pub fn of(model: &Sequential) -> Self {
-        let of_layer = |l: &crate::Placed| l.weights().iter().map(|w| w.value.clone()).collect();
-        Self(model.layers().iter().map(of_layer).collect())
-    }
-
-    /// Puts them back into the model they were taken of.
-    pub fn restore(&self, model: &mut Sequential) {
-        for (layer, weights) in self.0.iter().enumerate() {
-            for (weight, value) in weights.iter().enumerate() {
-                *model.weight_mut(crate::WeightId { layer, weight }) = value.clone();
-            }
-        }
     }
 }

@@ -30,6 +30,7 @@ mod evaluation;
 mod history;
 mod logs;
 mod progress;
+mod run;
 mod trainer;
 
 pub use batches::{Batch, Batches};
