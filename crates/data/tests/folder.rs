@@ -50,6 +50,9 @@ fn parts_are_found_by_their_names() {
         let twice = |part| [part, part];
         assert_eq!(parts, [twice(Part::Train), twice(Part::Validation), twice(Part::Test)].concat());
         assert_eq!(folder.class_names, ["a", "b"]);
+        assert_eq!((folder.ignored, folder.warnings.len()), (1, 0));
+        photos.add("raw/1.png");
+        assert!(scan(&photos).unwrap().warnings[0].contains("raw: lies beside train/"));
     }
     let train_only = Photos::new(&["train/a/1.png", "train/b/1.png"]);
     assert_eq!(Folder::layout(train_only.path()).unwrap(), Layout::Parts);

@@ -72,8 +72,8 @@ fn odd_pictures_come_out_as_from_pillow() {
             differing.push(row[0].to_owned());
         }
     }
-    // Known: one PNG with a wrong checksum, which Pillow lets pass; arithmetic coding, which is not supported; colours of
-    // JPEGs of two and three pixels a side, which are smoothed otherwise.
+    // Known: one PNG with a wrong checksum, which Pillow lets pass; arithmetic coding, which is not supported; colours
+    // of JPEGs of two and three pixels a side, which are smoothed otherwise.
     let known = [
         "pngsuite/png/xcsn0g01.png",
         "jpeg-decoder/tests/reftest/images/mozilla/jpg-size-2x2.jpg",

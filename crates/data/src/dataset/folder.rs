@@ -93,6 +93,10 @@ impl Folder {
             Layout::Flat => return Err(without_classes(root, &listing)),
         };
         let mut folder = Self::empty(root);
+        if layout == Layout::Parts {
+            folder.ignored += listing.files.len();
+            folder.warn_of_unused_folders(&listing, &parts);
+        }
         let mut first = None;
         for (part, path) in &parts {
             let listing = walk::list(path)?;
@@ -128,6 +132,14 @@ impl Folder {
 
     fn empty(root: &Path) -> Self {
         Self { root: root.to_owned(), class_names: vec![], files: vec![], ignored: 0, warnings: vec![] }
+    }
+
+    fn warn_of_unused_folders(&mut self, listing: &Listing, parts: &[(Part, PathBuf)]) {
+        let is_part = |name: &OsString| parts.iter().any(|(_, path)| path.file_name() == Some(name));
+        for name in listing.folders.iter().filter(|name| !is_part(name)) {
+            let path = self.root.join(name);
+            self.warnings.push(format!("{}: lies beside train/ and will not be used", path.display()));
+        }
     }
 
     /// Settles the classes at the first part, and holds every further part to them.
@@ -225,7 +237,7 @@ impl Folder {
     }
 }
 
-/// The folders of the parts, if the folder is laid out so: there is a `train/`, beside it another part or nothing else.
+/// The folders of the parts, if the folder is laid out so: a `train/`, and beside it another part or nothing else.
 fn part_folders(root: &Path, listing: &Listing) -> Result<Vec<(Part, PathBuf)>> {
     let mut parts: Vec<(Part, PathBuf)> = Vec::new();
     for name in &listing.folders {

@@ -8,9 +8,10 @@ use crate::{DataError, Result};
 impl Dataset {
     /// Holds out a fraction of the training part for validation, class by class.
     ///
-    /// Of the n samples of a class, round(fraction · n) are held out, half up; at least one and not all, as long as the
-    /// class has two. A class of one sample stays with training. Which ones is drawn for every class from a stream of its own,
-    /// (seed, `Split`, 0, class), so that another class or its size changes nothing. A fraction of 0 holds out nothing.
+    /// Of the n samples of a class, round(fraction · n) are held out, half up; at least one and not all, as long as
+    /// the class has two. A class of one sample stays with training. Which ones is drawn for every class from a
+    /// stream of its own, (seed, `Split`, 0, class), so that another class or its size changes nothing. A fraction of
+    /// 0 holds out nothing.
     ///
     /// # Errors
     /// [`DataError::Setting`] if the fraction is not in 0..1, or if there is a validation part already.

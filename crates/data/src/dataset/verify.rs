@@ -1,9 +1,9 @@
 //! Every picture is decoded to its last row before the first is trained on.
 //!
-//! One torn file would otherwise end a run in the middle of an epoch, often without its name. So all files are decoded
-//! once, on all cores; the bad ones are listed with their reasons and left where they are (tools that moved or deleted what
-//! they took for bad have emptied people's folders). The same pass computes what later stages need of a file, its
-//! size and digest, and may keep the resized pixels, so that a small folder is decoded once in all.
+//! One torn file would otherwise end a run in the middle of an epoch, often without its name. So all files are
+//! decoded once, on all cores; the bad ones are listed with their reasons and left where they are (tools that moved or
+//! deleted what they took for bad have emptied people's folders). The same pass computes what later stages need of a
+//! file, its size and digest, and may keep the resized pixels, so that a small folder is decoded once in all.
 
 use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -15,13 +15,23 @@ use crate::resize::{Resized, resize};
 use crate::{DataError, Result};
 
 /// What becomes of a run whose folder has bad pictures.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum OnBadImage {
     /// They are listed and left out.
     #[default]
     Skip,
     /// They are listed and nothing is trained.
     Fail,
+}
+
+impl std::fmt::Display for OnBadImage {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.pad(match self {
+            Self::Skip => "skip",
+            Self::Fail => "fail",
+        })
+    }
 }
 
 impl std::str::FromStr for OnBadImage {
@@ -89,8 +99,8 @@ pub struct Verified {
 /// Decodes every file of a folder. `progress` is told how many are done, from any thread, and may stop the rest.
 ///
 /// # Errors
-/// [`DataError::BadImages`] if there are any and they are not to be skipped; [`DataError::Folder`] if no good picture is left
-/// to train on; [`DataError::Interrupted`] if `progress` broke off.
+/// [`DataError::BadImages`] if there are any and they are not to be skipped; [`DataError::Folder`] if no good picture
+/// is left to train on; [`DataError::Interrupted`] if `progress` broke off.
 pub fn verify(
     folder: Folder,
     options: &VerifyOptions,

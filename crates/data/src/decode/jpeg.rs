@@ -3,10 +3,10 @@
 //! A browser wants to see what there is, so that decoder fills what a torn file lacks with grey and calls it success.
 //! A network would learn the grey. Two things tell the cases apart:
 //!
-//! 1. **The end is there.** A JPEG is a row of segments, `FF xx` and mostly a length, and ends with `FF D9`. Within the
-//!    compressed data of a scan an `FF` is followed by `00` or is a restart marker, so that walking from segment to
-//!    segment finds the end, past any thumbnail, whose own end lies inside of a segment. What comes after the end is
-//!    of no concern: phones put a second picture or a film there. (ITU-T T.81, annex B; Pillow asks the same.)
+//! 1. **The end is there.** A JPEG is a row of segments, `FF xx` and mostly a length, and ends with `FF D9`. Within
+//!    the compressed data of a scan an `FF` is followed by `00` or is a restart marker, so that walking from segment
+//!    to segment finds the end, past any thumbnail, whose own end lies inside of a segment. What comes after the end
+//!    is of no concern: phones put a second picture or a film there. (ITU-T T.81, annex B; Pillow asks the same.)
 //! 2. **The decoder got there.** Its strict mode reports data that run out or make no sense. But it is strict about
 //!    harmless things in the headers too, so a picture that it refuses for those is decoded again, leniently.
 
@@ -17,14 +17,14 @@ use zune_jpeg::zune_core::bytestream::ZCursor;
 use zune_jpeg::zune_core::colorspace::ColorSpace;
 use zune_jpeg::zune_core::options::DecoderOptions;
 
-use super::{Limits, Raw};
+use super::{Raw, limits};
 use crate::CHANNELS;
 
 /// Decodes a JPEG to RGB, or says in a few words what is wrong with it.
-pub(super) fn decode(bytes: &[u8], limits: &Limits) -> Result<Raw, String> {
+pub(super) fn decode(bytes: &[u8]) -> Result<Raw, String> {
     find_end(bytes)?;
-    match decode_as(bytes, limits, true) {
-        Err(Failure::Header(_)) => decode_as(bytes, limits, false),
+    match decode_as(bytes, true) {
+        Err(Failure::Header(_)) => decode_as(bytes, false),
         result => result,
     }
     .map_err(|failure| match failure {
@@ -38,7 +38,7 @@ enum Failure {
     Body(String),
 }
 
-fn decode_as(bytes: &[u8], limits: &Limits, strict: bool) -> Result<Raw, Failure> {
+fn decode_as(bytes: &[u8], strict: bool) -> Result<Raw, Failure> {
     let options = DecoderOptions::default()
         .set_strict_mode(strict)
         .set_max_width(usize::MAX)
@@ -48,9 +48,7 @@ fn decode_as(bytes: &[u8], limits: &Limits, strict: bool) -> Result<Raw, Failure
     decoder.decode_headers().map_err(|e| Failure::Header(describe(&e)))?;
     let info = decoder.info().ok_or_else(|| Failure::Header("it has no header".to_owned()))?;
     let (height, width) = (usize::from(info.height), usize::from(info.width));
-    // A progressive picture is held as 16-bit coefficients until its last scan.
-    let working = 2 * usize::from(info.components);
-    let _turn = limits.admit(height, width, CHANNELS + working).map_err(Failure::Body)?;
+    let _turn = limits::admit(height, width, CHANNELS).map_err(Failure::Body)?;
     let orientation = decoder.exif().and_then(|exif| Orientation::from_exif_chunk(exif));
     let data = decoder.decode().map_err(|e| Failure::Body(describe(&e)))?;
     Ok(Raw { height, width, data, orientation: orientation.unwrap_or(Orientation::NoTransforms) })

@@ -11,27 +11,30 @@
 //! | 16 bit | value / 257, rounded | clipped at 255, so white |
 //! | EXIF orientation | applied, unless [`DecodeOptions::exif`] is off | ignored |
 //!
-//! A file may be hostile. Its size, its sides and the memory that it asks for are limited before anything is allocated,
-//! large pictures are decoded one at a time, and a decoder that panics has found a bad picture, not ended the program.
+//! A file may be hostile. Its size, its sides and the memory that it asks for are limited before anything is
+//! allocated, large pictures are decoded one at a time, and a decoder that panics has found a bad picture, not ended
+//! the program.
 
 mod format;
 mod jpeg;
+mod limits;
 mod quiet;
 mod tiff;
 
 use std::fs::File;
 use std::io::{Cursor, Read};
 use std::path::Path;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use image::metadata::Orientation;
 use image::{DynamicImage, ImageDecoder, ImageReader, RgbImage};
+
+use limits::MAX_BYTES;
 
 pub use format::Format;
 pub(crate) use format::{SNIFFED, claims_to_be_a_picture};
 pub(crate) use quiet::catch_panic;
 
-use crate::{BadImage, DataError, Result, Rgb8};
+use crate::{BadImage, CHANNELS, DataError, Result, Rgb8};
 
 /// How files become pixels.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -86,13 +89,13 @@ pub fn decode_bytes(bytes: &[u8], options: DecodeOptions) -> Result<Decoded, Str
     let head = &bytes[..bytes.len().min(SNIFFED)];
     let format = Format::sniff(head).ok_or_else(|| format::describe_foreign(head).to_owned())?;
     let raw = catch_panic(|| match format {
-        Format::Jpeg => jpeg::decode(bytes, &Limits::default()),
+        Format::Jpeg => jpeg::decode(bytes),
         Format::Tiff if let Some(indexed) = tiff::Indexed::find(bytes) => {
-            let mut raw = decode_by_image_crate(&indexed.grey, format, &Limits::default())?;
+            let mut raw = decode_by_image_crate(&indexed.grey, format)?;
             indexed.look_up(&mut raw.data);
             Ok(raw)
         }
-        _ => decode_by_image_crate(bytes, format, &Limits::default()),
+        _ => decode_by_image_crate(bytes, format),
     })
     .unwrap_or_else(|| Err("its decoder gave up on it".to_owned()))
     .map_err(|reason| format!("damaged {format}: {reason}"))?;
@@ -115,49 +118,6 @@ fn read(path: &Path) -> Result<Vec<u8>, String> {
         .and_then(|file| file.take(MAX_BYTES as u64).read_to_end(&mut bytes))
         .map_err(|e| format!("cannot be read: {e}"))?;
     Ok(bytes)
-}
-
-/// The most pixels a side may have.
-const MAX_SIDE: usize = 30_000;
-
-/// The most bytes of a file, and of a decoded picture.
-const MAX_BYTES: usize = 512 << 20;
-
-/// Beyond this much memory a picture is decoded while no other such is.
-const LARGE: usize = 64 << 20;
-
-static ONE_LARGE_AT_A_TIME: Mutex<()> = Mutex::new(());
-
-struct Limits {
-    side: usize,
-    bytes: usize,
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        Self { side: MAX_SIDE, bytes: MAX_BYTES }
-    }
-}
-
-impl Limits {
-    /// Lets a picture of this size in, `cost` being the bytes that a pixel takes until it is decoded; a large one has to
-    /// wait for its turn, which lasts until the guard is dropped.
-    fn admit(
-        &self,
-        height: usize,
-        width: usize,
-        cost: usize,
-    ) -> Result<Option<MutexGuard<'static, ()>>, String> {
-        let bytes = height.checked_mul(width).and_then(|n| n.checked_mul(cost)).unwrap_or(usize::MAX);
-        if height == 0 || width == 0 {
-            Err(format!("it has {height} × {width} pixels"))
-        } else if height.max(width) > self.side || bytes > self.bytes {
-            let (side, mib) = (self.side, self.bytes >> 20);
-            Err(format!("it has {height} × {width} pixels: at most {side} a side and {mib} MiB are decoded"))
-        } else {
-            Ok((bytes > LARGE).then(|| ONE_LARGE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner)))
-        }
-    }
 }
 
 /// Pixels as they lie in the file, RGB by now, and which way is up.
@@ -190,16 +150,16 @@ impl From<DynamicImage> for Raw {
     }
 }
 
-fn decode_by_image_crate(bytes: &[u8], format: Format, limits: &Limits) -> Result<Raw, String> {
+fn decode_by_image_crate(bytes: &[u8], format: Format) -> Result<Raw, String> {
     let describe = |e: image::ImageError| e.to_string();
     let mut reader = ImageReader::with_format(Cursor::new(bytes), format.for_image_crate());
     let mut bounds = image::Limits::default();
-    bounds.max_alloc = Some(limits.bytes as u64);
+    bounds.max_alloc = Some(MAX_BYTES as u64);
     reader.limits(bounds);
     let mut decoder = reader.into_decoder().map_err(describe)?;
     let (width, height) = decoder.dimensions();
     let per_pixel = usize::from(decoder.color_type().bytes_per_pixel());
-    let _turn = limits.admit(height as usize, width as usize, per_pixel.max(crate::CHANNELS))?;
+    let _turn = limits::admit(height as usize, width as usize, per_pixel.max(CHANNELS))?;
     let orientation = decoder.orientation().map_err(describe)?;
     let image = DynamicImage::from_decoder(decoder).map_err(describe)?;
     Ok(Raw { orientation, ..Raw::from(image) })

@@ -1,9 +1,9 @@
 //! Batches, made ahead of the compute.
 //!
 //! ```text
-//!   order of samples ──▶ worker threads: decode ─ resize ─ augment ─ preprocess ──▶ in order, at most two batches ahead
-//!                                                                                        │
-//!   the compute  ◀── Batch { x: (n, height, width, 3), labels, samples } ◀── copied together
+//!  order of samples ──▶ worker threads: decode ─ resize ─ augment ─ preprocess ──▶ in order, two batches ahead at most
+//!                                                                                      │
+//!  the compute ◀── Batch { x: (n, height, width, 3), labels, samples } ◀── copied together
 //! ```
 //!
 //! The workers are threads of their own, not rayon's: the compute fills rayon's pool, and a batch that waited for a
