@@ -182,6 +182,15 @@ fn bad_pictures_are_named_and_left_where_they_are() {
 }
 
 #[test]
+fn the_choices_have_names() {
+    for choice in [OnBadImage::Skip, OnBadImage::Fail] {
+        assert_eq!(choice.to_string().parse::<OnBadImage>().unwrap(), choice);
+        assert_eq!(serde_json::to_string(&choice).unwrap(), format!("\"{choice}\""));
+    }
+    assert!("delete".parse::<OnBadImage>().unwrap_err().to_string().contains("expected skip or fail"));
+}
+
+#[test]
 fn a_folder_of_bad_pictures_alone_is_an_error_and_a_lost_class_a_warning() {
     let photos = Photos::new(&[]);
     photos.write("a/1.jpg", b"words");

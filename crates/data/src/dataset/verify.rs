@@ -34,6 +34,15 @@ impl std::fmt::Display for OnBadImage {
     }
 }
 
+impl std::fmt::Display for OnBadImage {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.pad(match self {
+            Self::Skip => "skip",
+            Self::Fail => "fail",
+        })
+    }
+}
+
 impl std::str::FromStr for OnBadImage {
     type Err = DataError;
 
