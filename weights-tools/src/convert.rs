@@ -14,11 +14,12 @@ use std::fs::{self, File};
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 
-use graft_tensor::{npy, write_atomically};
+use graft_tensor::{Tensor, npy, write_atomically};
 
 use crate::digest::{Digesting, FileDigest, sha256_of_numbers};
 use crate::manifest::{FILE_NAME, FORMAT, Manifest, Preprocessing, SourceFile, TensorRecord, VERSION};
-use crate::{Entry, Result, WeightsError, WeightsFile};
+use crate::official::Identity;
+use crate::{DType, Entry, Kind, Result, WeightsError, WeightsFile};
 
 /// Writes the tensors of a weights file to a new folder.
 ///
@@ -27,7 +28,55 @@ use crate::{Entry, Result, WeightsError, WeightsFile};
 /// # Errors
 /// If the file cannot be read, the folder is taken, or the disk is full; nothing is left behind then.
 pub fn convert(file: &WeightsFile, dir: impl AsRef<Path>, force: bool) -> Result<()> {
-    let dir = dir.as_ref();
+    let about = Manifest {
+        format: FORMAT.to_owned(),
+        version: VERSION,
+        architecture: file.architecture(),
+        source: source(file)?,
+        preprocessing: file.preprocessing().map(|_| Preprocessing::caffe()),
+        licence: file.licence().map(str::to_owned),
+        tensors: vec![],
+    };
+    write(dir.as_ref(), force, about, file.entries(), |i| file.tensor(i))
+}
+
+/// Writes tensors that are in memory to a new folder, as if they had been converted: for each layer its name, and its
+/// tensors by their names (`kernel`, `bias`, …). Nothing is said of where they come from.
+///
+/// # Errors
+/// If the folder is taken, or the disk is full; nothing is left behind then.
+pub fn write_folder<'t>(
+    dir: impl AsRef<Path>,
+    layers: impl IntoIterator<Item = (&'t str, Vec<(&'t str, &'t Tensor)>)>,
+) -> Result<()> {
+    let flat =
+        layers.into_iter().flat_map(|(layer, tensors)| tensors.into_iter().map(move |(n, t)| (layer, n, t)));
+    let (entries, tensors): (Vec<Entry>, Vec<&Tensor>) = flat
+        .map(|(layer, name, tensor)| {
+            let (layer, kind, name) = (layer.to_owned(), Kind::from_name(name), format!("{layer}/{name}"));
+            (Entry { layer, kind, name, shape: *tensor.shape(), dtype: DType::F32 }, tensor)
+        })
+        .unzip();
+    let about = Manifest {
+        format: FORMAT.to_owned(),
+        version: VERSION,
+        architecture: Identity::of(&entries, false).to_string(),
+        source: None,
+        preprocessing: None,
+        licence: None,
+        tensors: vec![],
+    };
+    write(dir.as_ref(), false, about, &entries, |i| Ok(tensors[i].clone()))
+}
+
+/// The folder, with a manifest that has its tensors added.
+fn write(
+    dir: &Path,
+    force: bool,
+    about: Manifest,
+    entries: &[Entry],
+    tensor: impl Fn(usize) -> Result<Tensor>,
+) -> Result<()> {
     let taken = Taken::look(dir, force)?;
     let parent = dir.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
     fs::create_dir_all(parent).map_err(WeightsError::io("make the folder", parent))?;
@@ -37,17 +86,9 @@ pub fn convert(file: &WeightsFile, dir: impl AsRef<Path>, force: bool) -> Result
     builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o777)); // less the umask, as any new folder
     let part = builder.tempdir_in(parent).map_err(WeightsError::io("write to", parent))?;
 
-    let names = file_names(file.entries());
-    let records = names.into_iter().enumerate().map(|(i, name)| write_tensor(file, i, name, part.path()));
-    let manifest = Manifest {
-        format: FORMAT.to_owned(),
-        version: VERSION,
-        architecture: file.architecture(),
-        source: source(file)?,
-        preprocessing: file.preprocessing().map(|_| Preprocessing::caffe()),
-        licence: file.licence().map(str::to_owned),
-        tensors: records.collect::<Result<_>>()?,
-    };
+    let names = file_names(entries).into_iter().enumerate();
+    let records = names.map(|(i, name)| write_tensor(&entries[i], &tensor(i)?, name, part.path()));
+    let manifest = Manifest { tensors: records.collect::<Result<_>>()?, ..about };
     let path = part.path().join(FILE_NAME);
     let json =
         serde_json::to_string_pretty(&manifest).map_err(|e| WeightsError::io("write", &path)(e.into()))?;
@@ -55,26 +96,25 @@ pub fn convert(file: &WeightsFile, dir: impl AsRef<Path>, force: bool) -> Result
     taken.replace(part, dir)
 }
 
-fn source(file: &WeightsFile) -> Result<SourceFile> {
+fn source(file: &WeightsFile) -> Result<Option<SourceFile>> {
     if let Some(manifest) = file.manifest() {
         return Ok(manifest.source.clone());
     }
     let digest = FileDigest::of(file.path())?;
-    Ok(SourceFile {
+    Ok(Some(SourceFile {
         file: file.path().file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default(),
         layout: file.layout().to_string(),
         bytes: digest.bytes,
         md5: digest.md5,
         sha256: digest.sha256,
-    })
+    }))
 }
 
-fn write_tensor(file: &WeightsFile, i: usize, name: String, dir: &Path) -> Result<TensorRecord> {
-    let (entry, tensor) = (&file.entries()[i], file.tensor(i)?);
+fn write_tensor(entry: &Entry, tensor: &Tensor, name: String, dir: &Path) -> Result<TensorRecord> {
     let path = dir.join(&name);
     let write = || {
         let mut out = Digesting::new(BufWriter::new(File::create_new(&path)?));
-        npy::write_to(&mut out, &tensor)?;
+        npy::write_to(&mut out, tensor)?;
         let (out, sha256) = out.finish();
         out.into_inner()?.sync_all()?;
         Ok(sha256)
@@ -87,7 +127,7 @@ fn write_tensor(file: &WeightsFile, i: usize, name: String, dir: &Path) -> Resul
         shape: entry.shape.to_vec(),
         dtype: "float32".to_owned(),
         sha256,
-        data_sha256: sha256_of_numbers(&tensor),
+        data_sha256: sha256_of_numbers(tensor),
     })
 }
 
@@ -166,7 +206,6 @@ impl Taken {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{DType, Kind};
 
     #[test]
     fn file_names_are_plain_and_differ() {

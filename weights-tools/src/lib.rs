@@ -54,7 +54,7 @@ mod official;
 mod table;
 mod verify;
 
-pub use convert::convert;
+pub use convert::{convert, write_folder};
 pub use error::{Result, WeightsError};
 pub use fetch::{Fetched, Fetcher, Origin, cache_dir, class_index, imagenet};
 pub use file::{DType, Entry, Kind, Layout, WeightsFile};

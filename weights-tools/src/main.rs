@@ -24,7 +24,7 @@ struct Cli {
 
 const EXAMPLES: &str = "\
 Examples:
-  weights fetch                          the convolutions and the class names, into Keras's own cache
+  weights fetch                          the convolutions and the class names, into Keras's cache
   weights fetch top                      the whole network, for `predict --weights`
   weights inspect vgg16_notop.h5         what is in a file, tensor by tensor
   weights verify vgg16_notop.h5          is it a sound VGG16, and is it Keras's own?
@@ -176,9 +176,11 @@ fn run_verify(path: &Path, json: bool) -> Result<()> {
     println!("file         {}", path.display());
     println!("what         {what}; {layout}");
     println!("tensors      {tensors}, {params} parameters, all of the right shape and finite");
-    println!("bytes        {bytes}");
-    println!("MD5          {md5}");
-    println!("SHA-256      {sha256}");
+    if let (Some(bytes), Some(md5), Some(sha256)) = (bytes, md5, sha256) {
+        println!("bytes        {bytes}");
+        println!("MD5          {md5}");
+        println!("SHA-256      {sha256}");
+    }
     println!("fingerprint  {fingerprint}");
     println!(
         "verdict      {}",

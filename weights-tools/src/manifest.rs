@@ -26,7 +26,8 @@ pub(crate) struct Manifest {
     pub(crate) format: String,
     pub(crate) version: u32,
     pub(crate) architecture: String,
-    pub(crate) source: SourceFile,
+    /// The file they come from; absent for tensors that never were in one.
+    pub(crate) source: Option<SourceFile>,
     /// What pixels go through first; absent where the network is not known.
     pub(crate) preprocessing: Option<Preprocessing>,
     pub(crate) licence: Option<String>,

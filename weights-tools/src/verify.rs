@@ -23,12 +23,12 @@ pub struct Verification {
     pub tensors: usize,
     /// How many numbers these have.
     pub params: u64,
-    /// The size of the file, or of the one a folder was converted from.
-    pub bytes: u64,
+    /// The size of the file, or of the one a folder was converted from, where there was one.
+    pub bytes: Option<u64>,
     /// Its MD5.
-    pub md5: String,
+    pub md5: Option<String>,
     /// Its SHA-256.
-    pub sha256: String,
+    pub sha256: Option<String>,
     /// The digest of names, shapes and numbers, the same in every layout.
     pub fingerprint: String,
     /// The name under which Keras publishes exactly this file.
@@ -51,7 +51,7 @@ pub fn verify(file: &WeightsFile) -> Result<Verification> {
         return Err(WeightsError::damaged(file.path(), detail));
     }
     let digest = match file.folder() {
-        None => FileDigest::of(file.path())?,
+        None => Some(FileDigest::of(file.path())?),
         Some(folder) => {
             for (i, record) in folder.manifest.tensors.iter().enumerate() {
                 let (path, found) = (folder.file(i), sha256_of(&folder.file(i))?);
@@ -66,11 +66,14 @@ pub fn verify(file: &WeightsFile) -> Result<Verification> {
                     });
                 }
             }
-            let s = &folder.manifest.source;
-            FileDigest { bytes: s.bytes, md5: s.md5.clone(), sha256: s.sha256.clone() }
+            let source = folder.manifest.source.as_ref();
+            source.map(|s| FileDigest { bytes: s.bytes, md5: s.md5.clone(), sha256: s.sha256.clone() })
         }
     };
-    let official = official::WEIGHTS.iter().find(|o| o.md5 == digest.md5).map(|o| o.name.to_owned());
+    let official = official::WEIGHTS
+        .iter()
+        .find(|o| digest.as_ref().is_some_and(|d| d.md5 == o.md5))
+        .map(|o| o.name.to_owned());
     if official.is_none() {
         notes.push(official::NOT_KERAS_OWN.to_owned());
     }
@@ -79,9 +82,9 @@ pub fn verify(file: &WeightsFile) -> Result<Verification> {
         layout: file.layout().to_string(),
         tensors: stats.len(),
         params: stats.iter().map(|s| s.params).sum(),
-        bytes: digest.bytes,
-        md5: digest.md5,
-        sha256: digest.sha256,
+        bytes: digest.as_ref().map(|d| d.bytes),
+        md5: digest.as_ref().map(|d| d.md5.clone()),
+        sha256: digest.map(|d| d.sha256),
         fingerprint: file.fingerprint()?,
         official,
         notes,

@@ -6,8 +6,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use common::fixture;
-use graft_tensor::npy;
-use graft_weights::{Layout, WeightsError, WeightsFile, convert, match_layers, verify};
+use graft_tensor::{Tensor, npy};
+use graft_weights::{
+    ExpectedLayer, Layout, WeightsError, WeightsFile, convert, match_layers, verify, write_folder,
+};
 
 fn converted(source: &Path) -> (WeightsFile, WeightsFile, tempfile::TempDir) {
     let dir = tempfile::tempdir().unwrap();
@@ -73,6 +75,38 @@ fn the_real_file_converts_to_the_same_bits() {
 }
 
 #[test]
+fn tensors_in_memory_make_a_folder_too() {
+    let kernel = Tensor::from_fn([1, 1, 2, 3], |i| i as f32);
+    let bias = Tensor::new([3], &[-0.0, f32::MIN_POSITIVE, f32::NAN]).unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    let out = dir.path().join("net");
+    write_folder(&out, [("conv", vec![("kernel", &kernel), ("bias", &bias)])]).unwrap();
+    let folder = WeightsFile::open(&out).unwrap();
+    let (k, b) = folder.take_layer("conv").unwrap();
+    assert_eq!(k, kernel);
+    assert!(b.data().iter().zip(bias.data()).all(|(x, y)| x.to_bits() == y.to_bits()));
+    assert_eq!(folder.licence(), None);
+}
+
+/// Wanted with its top, the file without says what it is, what is missing, and what to do.
+#[test]
+fn the_real_file_is_not_taken_for_one_with_its_top() {
+    let Some(path) = common::shared("weights/vgg16_notop.h5") else { return };
+    let file = WeightsFile::open(path).unwrap();
+    let conv = ExpectedLayer::new("block1_conv1", [3, 3, 3, 64].into());
+    let top = ExpectedLayer::new("fc1", [25088, 4096].into());
+    let said = match_layers(&file, &[conv, top]).unwrap_err().to_string();
+    let said = said.split_whitespace().collect::<Vec<_>>().join(" ");
+    for part in [
+        "is VGG16 without its top",
+        "the model wants VGG16 with its top: take the file with the top",
+        "fc1/kernel (25088, 4096) – missing",
+    ] {
+        assert!(said.contains(part), "{part}\nis not in\n{said}");
+    }
+}
+
+#[test]
 fn a_folder_that_is_taken_is_left_alone() {
     let dir = tempfile::tempdir().unwrap();
     let file = WeightsFile::open(fixture("keras1.h5")).unwrap();
@@ -109,7 +143,7 @@ fn edited(edit: impl Fn(String) -> String) -> (tempfile::TempDir, PathBuf) {
 fn an_edited_array_is_noticed() {
     let (_dir, out) = edited(|m| m);
     let path = out.join("block1_conv1.bias.npy");
-    npy::write(&path, &graft_tensor::Tensor::new([2], &[1.0, 2.0]).unwrap()).unwrap();
+    npy::write(&path, &Tensor::new([2], &[1.0, 2.0]).unwrap()).unwrap();
     let folder = WeightsFile::open(&out).unwrap();
     let said = folder.take_layer("block1_conv1").unwrap_err().to_string();
     assert!(

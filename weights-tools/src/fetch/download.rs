@@ -45,7 +45,12 @@ pub(super) fn download(fetcher: &Fetcher, file: &Official) -> Result<PathBuf> {
         }
     }
     let had_part = size(out, &part)? > 0;
-    run.fill(out, &part)?;
+    if let Err(e) = run.fill(out, &part) {
+        if size(out, &part)? == 0 {
+            fs::remove_file(&part).map_err(WeightsError::io("remove", &part))?;
+        }
+        return Err(e);
+    }
     let mut found = md5_of(&part)?;
     if found != file.md5 && had_part {
         out.set_len(0).map_err(WeightsError::io("write", &part))?;
@@ -204,9 +209,9 @@ impl Download<'_> {
                 Stop::Final(self.failed(format!("it is no URL ({e})")))
             }
             ureq::Error::HostNotFound => {
-                Stop::Broken("the server's name is not known; is there a network?".to_owned())
+                Stop::Broken("the server's name is not known; there may be no network".to_owned())
             }
-            e => Stop::Broken(format!("no answer ({e}); is there a network?")),
+            e => Stop::Broken(format!("no answer ({e}); there may be no network")),
         }
     }
 

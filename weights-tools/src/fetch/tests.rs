@@ -185,6 +185,7 @@ fn no_network_says_how_to_do_without() {
     for part in ["no answer", "network", "fox.h5 (43 bytes, MD5 9e107d9d", "--weights", "by hand"] {
         assert!(said.contains(part), "{part} is not in: {said}");
     }
+    assert!(left_in(dir.path()).is_empty());
 }
 
 #[test]

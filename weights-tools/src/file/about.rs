@@ -18,8 +18,8 @@ impl WeightsFile {
     /// What the file is and who wrote it, in one line.
     pub fn provenance(&self) -> String {
         let name = self.path.file_name().unwrap_or(self.path.as_os_str()).to_string_lossy();
-        let from = match (self.manifest(), &self.writer) {
-            (Some(m), _) => format!(", converted from {} (SHA-256 {})", m.source.file, m.source.sha256),
+        let from = match (self.manifest().and_then(|m| m.source.as_ref()), &self.writer) {
+            (Some(s), _) => format!(", converted from {} (SHA-256 {})", s.file, s.sha256),
             (None, Some(version)) => format!(", written by Keras {version}"),
             (None, None) => String::new(),
         };
@@ -48,7 +48,7 @@ impl WeightsFile {
     /// If the file cannot be read.
     pub fn official_note(&self) -> Result<Option<&'static str>> {
         let md5 = match self.manifest() {
-            Some(m) => m.source.md5.clone(),
+            Some(m) => m.source.as_ref().map(|s| s.md5.clone()).unwrap_or_default(),
             None => {
                 // The size alone clears most files of the need to read them.
                 let bytes =
