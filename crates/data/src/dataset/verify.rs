@@ -15,6 +15,8 @@ use crate::resize::{Resized, resize};
 use crate::{DataError, Result};
 
 /// What becomes of a run whose folder has bad pictures.
+///
+/// Written and read (also by serde) by its name: `skip`, `fail`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum OnBadImage {
@@ -23,15 +25,6 @@ pub enum OnBadImage {
     Skip,
     /// They are listed and nothing is trained.
     Fail,
-}
-
-impl std::fmt::Display for OnBadImage {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.pad(match self {
-            Self::Skip => "skip",
-            Self::Fail => "fail",
-        })
-    }
 }
 
 impl std::fmt::Display for OnBadImage {
