@@ -176,24 +176,24 @@ impl Left for Transposed<'_> {
         let (p, panel) = (&self.patches, &mut scratch.as_chunks_mut::<MR>().0[..ks.len()]);
         let run = p.kernel[1] * p.c;
         let (ky, offset) = (rows.start / run, rows.start % run);
-        let whole = rows.len() == MR && offset + MR <= run && p.spread[1] == 1;
-        let pad = p.pad[1] * p.c;
+        // Nearly always the taps of a panel are of one ky, and then lie together for each pixel.
+        let together = offset + rows.len() <= run && p.spread[1] == 1;
+        let (pad, row_len) = (p.pad[1] * p.c, p.w * p.c);
         let mut pixels = panel.iter_mut().zip(self.first + ks.start..).peekable();
         while let Some(&(_, pixel)) = pixels.peek() {
             // The pixels of one row of the output: one row of the map, in equal steps.
             let window = p.window(pixel);
-            let row = p.index(0, window.y + ky).map(|y| (window.n * p.h + y) * p.w);
+            let row = p.index(0, window.y + ky).map(|y| (window.n * p.h + y) * row_len);
             let columns = p.out[1] - window.x / p.stride[1];
             for (column, (to, pixel)) in pixels.by_ref().take(columns).enumerate() {
                 let start = (window.x + column * p.stride[1]) * p.c + offset;
-                match row {
-                    Some(row) if whole && start >= pad && start + MR <= pad + p.w * p.c => {
-                        // A length known to the compiler: a few moves rather than a call.
-                        let from = row * p.c + start - pad;
-                        to.copy_from_slice(&p.map[from..from + MR]);
-                    }
-                    None if whole => to.fill(0.0),
-                    _ => p.gather(pixel, rows.clone(), &mut to[..rows.len()]),
+                let inside = together && start >= pad && start + rows.len() <= pad + row_len;
+                let from =
+                    row.filter(|_| inside).and_then(|row| p.map[row + start - pad..].first_chunk::<MR>());
+                match from {
+                    // A length known to the compiler, a few moves rather than a call; no tile reads beyond its rows.
+                    Some(from) => *to = *from,
+                    None => p.gather(pixel, rows.clone(), &mut to[..rows.len()]),
                 }
             }
         }
