@@ -2,13 +2,14 @@
 //!
 //! What a person reads goes to stderr, what a program reads (tables, JSON, paths) to stdout.
 
+use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand, ValueEnum};
 use graft_weights::{
     CLASS_INDEX, Fetcher, LICENCE, Official, Origin, Result, VGG16_NOTOP, VGG16_TOP, Verification,
-    WeightsFile, convert, inspect, table, verify,
+    WeightsError, WeightsFile, convert, inspect, table, verify,
 };
 
 /// Keras's VGG16 weights: fetch them, look into them, check them, turn them into plain arrays.
@@ -42,7 +43,7 @@ enum Command {
         /// What to bring.
         #[arg(value_enum, default_values = ["notop", "class-index"])]
         what: Vec<What>,
-        /// Fetch from URL/<name> instead of Keras's servers, such as a mirror.
+        /// Fetch from URL/NAME instead of Keras's servers, such as a mirror.
         #[arg(long, value_name = "URL")]
         base_url: Option<String>,
         /// Keep the files in this folder instead of Keras's cache.
@@ -132,7 +133,7 @@ fn fetch(what: &[What], base_url: Option<String>, dir: Option<PathBuf>) -> Resul
         if let Some(note) = fetched.note {
             eprintln!("note: {note}");
         }
-        println!("{}", fetched.path.display());
+        emit(&format!("{}\n", fetched.path.display()))?;
     }
     eprintln!("{LICENCE}");
     Ok(())
@@ -151,10 +152,9 @@ fn run_inspect(path: &Path, json: bool) -> Result<()> {
     let file = WeightsFile::open(path)?;
     let stats = inspect(&file)?;
     if json {
-        print_json(&stats);
-        return Ok(());
+        return emit_json(&stats);
     }
-    print!("{}", table(&stats));
+    emit(&table(&stats))?;
     eprintln!("{}", file.provenance());
     for name in file.skipped() {
         eprintln!("not a float tensor, passed over: {name}");
@@ -167,26 +167,10 @@ fn run_verify(path: &Path, json: bool) -> Result<()> {
     let file = WeightsFile::open(path)?;
     let found = verify(&file)?;
     if json {
-        print_json(&found);
-        return Ok(());
+        return emit_json(&found);
     }
-    let Verification {
-        what, layout, tensors, params, bytes, md5, sha256, fingerprint, official, notes, ..
-    } = &found;
-    println!("file         {}", path.display());
-    println!("what         {what}; {layout}");
-    println!("tensors      {tensors}, {params} parameters, all of the right shape and finite");
-    if let (Some(bytes), Some(md5), Some(sha256)) = (bytes, md5, sha256) {
-        println!("bytes        {bytes}");
-        println!("MD5          {md5}");
-        println!("SHA-256      {sha256}");
-    }
-    println!("fingerprint  {fingerprint}");
-    println!(
-        "verdict      {}",
-        official.as_deref().map_or("sound".into(), |name| format!("Keras's own {name}"))
-    );
-    for note in notes {
+    emit(&report(path, &found))?;
+    for note in &found.notes {
         eprintln!("note: {note}");
     }
     say_terms(&file);
@@ -203,6 +187,34 @@ fn say_terms(file: &WeightsFile) {
     }
 }
 
-fn print_json(value: &impl serde::Serialize) {
-    println!("{}", serde_json::to_string_pretty(value).expect("figures and names are always JSON"));
+fn report(path: &Path, found: &Verification) -> String {
+    let Verification { what, layout, tensors, params, bytes, md5, sha256, fingerprint, official, .. } = found;
+    let number = |n: &u64| n.to_string();
+    let verdict = official.as_deref().map_or("sound".to_owned(), |name| format!("Keras's own {name}"));
+    let lines = [
+        ("file", Some(path.display().to_string())),
+        ("what", Some(format!("{what}; {layout}"))),
+        ("tensors", Some(format!("{tensors}, {params} parameters, all of the right shape and finite"))),
+        ("bytes", bytes.as_ref().map(number)),
+        ("MD5", md5.clone()),
+        ("SHA-256", sha256.clone()),
+        ("fingerprint", Some(fingerprint.clone())),
+        ("verdict", Some(verdict)),
+    ];
+    lines.into_iter().filter_map(|(name, value)| Some(format!("{name:<11}  {}\n", value?))).collect()
+}
+
+fn emit_json(value: &impl serde::Serialize) -> Result<()> {
+    let json = serde_json::to_string_pretty(value).expect("figures and names are always JSON");
+    emit(&format!("{json}\n"))
+}
+
+/// Writes to stdout. A reader that has seen enough (`| head`) is no error.
+fn emit(text: &str) -> Result<()> {
+    match std::io::stdout().write_all(text.as_bytes()) {
+        Err(source) if source.kind() != ErrorKind::BrokenPipe => {
+            Err(WeightsError::Io { action: "write to", path: "stdout".into(), source })
+        }
+        _ => Ok(()),
+    }
 }
