@@ -26,7 +26,7 @@ pub(super) fn brightness(data: &mut [f32], factor: f32) {
     /// Interpolating among values up to 255 may round to a little more; that alone is no reason to spread.
     const ROUNDING: f32 = 1e-3;
     let (min, max) = extremes(data);
-    let spread = (min < -ROUNDING || max > 255.0 + ROUNDING).then(|| max - min);
+    let spread = (min < -ROUNDING || max > 255.0 + ROUNDING).then_some(max - min);
     for value in data {
         let byte = match spread {
             Some(range) => ((*value - min) / range * 255.0) as u8,

