@@ -1,7 +1,7 @@
 //! What the benches share: the shapes, the judge, and how a measurement is printed.
 //!
 //! ```text
-//! cargo bench                                  everything, in about six minutes
+//! cargo bench                                  everything, in less than ten minutes
 //! cargo bench --bench conv2d -- block3_conv2   one file, and of it one layer
 //! cargo bench -- --test                        every kernel once, its result checked, nothing measured
 //! GRAFT_ISA=avx2 cargo bench                   one instruction set instead of all that the machine has

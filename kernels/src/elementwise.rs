@@ -128,7 +128,7 @@ pub(crate) fn map2(isa: Isa, a: &[f32], b: &[f32], y: &mut [f32], f: impl Fn(f32
 }
 
 /// `y[i] = f(x[i], y[i])`.
-fn update(isa: Isa, x: &[f32], y: &mut [f32], f: impl Fn(f32, f32) -> f32 + Sync) {
+pub(crate) fn update(isa: Isa, x: &[f32], y: &mut [f32], f: impl Fn(f32, f32) -> f32 + Sync) {
     assert_eq!(x.len(), y.len(), "the operands differ in length");
     y.par_chunks_mut(BLOCK).zip(x.par_chunks(BLOCK)).for_each(|(y, x)| {
         isa.vectorize(

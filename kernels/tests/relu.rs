@@ -46,6 +46,9 @@ fn bits_are_those_of_the_reference() {
             relu::backward(isa, &y, &dy, &mut dx);
             reference::backward(&y, &dy, &mut expected);
             assert_eq!(bits(&dx), bits(&expected), "{isa}, {len} numbers, backward");
+            let mut in_place = dy.clone();
+            relu::backward_in_place(isa, &y, &mut in_place);
+            assert_eq!(bits(&in_place), bits(&expected), "{isa}, {len} numbers, backward in place");
         }
     }
 }

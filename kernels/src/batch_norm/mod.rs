@@ -93,21 +93,8 @@ pub fn forward_training(
             #[inline(always)]
             || {
                 let channels = b * CHANNELS..b * CHANNELS + mean.len();
-                let sums = sums_over_rows(
-                    s,
-                    &channels,
-                    [x, x],
-                    #[inline(always)]
-                    |_, x, _| x,
-                );
-                let center = sums.map(|sum| sum / rows);
-                let squares = sums_over_rows(
-                    s,
-                    &channels,
-                    [x, x],
-                    #[inline(always)]
-                    |l, x, _| (x - center[l]) * (x - center[l]),
-                );
+                let center = sums(s, &channels, x).map(|sum| sum / rows);
+                let squares = products(s, &channels, [x, x], [center, center]);
                 for l in 0..mean.len() {
                     (mean[l], variance[l]) = (center[l] as f32, (squares[l] / rows) as f32);
                 }
@@ -187,8 +174,10 @@ pub fn backward_training(
         dx,
         #[inline(always)]
         |r, dx| {
-            let (x, dy) = (&x[r * s.c..][..s.c], &dy[r * s.c..][..s.c]);
-            for c in 0..s.c {
+            let (n, start) = (dx.len(), r * s.c);
+            let (x, dy) = (&x[start..][..n], &dy[start..][..n]);
+            let (k, a, b, mean) = (&k[..n], &a[..n], &b[..n], &mean[..n]);
+            for c in 0..n {
                 dx[c] = k[c] * (dy[c] - a[c] - (x[c] - mean[c]) * b[c]);
             }
         },
@@ -244,23 +233,13 @@ fn backward_parameters(
             #[inline(always)]
             || {
                 let channels = b * CHANNELS..b * CHANNELS + dbeta.len();
-                let (mean, variance) = (&mean[channels.clone()], &variance[channels.clone()]);
-                let sums = sums_over_rows(
-                    s,
-                    &channels,
-                    [x, dy],
-                    #[inline(always)]
-                    |_, _, dy| dy,
-                );
-                let products = sums_over_rows(
-                    s,
-                    &channels,
-                    [x, dy],
-                    #[inline(always)]
-                    |l, x, dy| dy * (x - f64::from(mean[l])),
-                );
+                let mut center = [0.0; CHANNELS];
+                center.iter_mut().zip(&mean[channels.clone()]).for_each(|(c, &mean)| *c = mean.into());
+                let sums = sums(s, &channels, dy);
+                let products = products(s, &channels, [x, dy], [center, [0.0; CHANNELS]]);
                 for l in 0..dbeta.len() {
-                    dgamma[l] = (products[l] * f64::from(s.inverse(variance[l]))) as f32;
+                    let inverse = s.inverse(variance[channels.start + l]);
+                    dgamma[l] = (products[l] * f64::from(inverse)) as f32;
                     dbeta[l] = sums[l] as f32;
                 }
             },
@@ -268,19 +247,31 @@ fn backward_parameters(
     });
 }
 
-/// Σ over rows of `f(l, a[row, l], b[row, l])`, for up to [`CHANNELS`] channels `l`, counted from the first of them.
+/// Σ over rows of `x`, for up to [`CHANNELS`] channels.
 #[inline(always)]
-fn sums_over_rows(
+fn sums(s: &BatchNormShape, channels: &Range<usize>, x: &[f32]) -> [f64; CHANNELS] {
+    let mut sums = [0.0; CHANNELS];
+    for x in x.chunks_exact(s.c) {
+        for (sum, &x) in sums.iter_mut().zip(&x[channels.clone()]) {
+            *sum += f64::from(x);
+        }
+    }
+    sums
+}
+
+/// Σ over rows of `(a − center of a)·(b − center of b)`, for up to [`CHANNELS`] channels.
+#[inline(always)]
+fn products(
     s: &BatchNormShape,
     channels: &Range<usize>,
     [a, b]: [&[f32]; 2],
-    f: impl Fn(usize, f64, f64) -> f64,
+    [a_center, b_center]: [[f64; CHANNELS]; 2],
 ) -> [f64; CHANNELS] {
     let mut sums = [0.0; CHANNELS];
     for (a, b) in a.chunks_exact(s.c).zip(b.chunks_exact(s.c)) {
-        let (a, b) = (&a[channels.clone()], &b[channels.clone()]);
-        for (l, (sum, (&a, &b))) in sums.iter_mut().zip(a.iter().zip(b)).enumerate() {
-            *sum += f(l, a.into(), b.into());
+        let pairs = a[channels.clone()].iter().zip(&b[channels.clone()]);
+        for (l, (sum, (&a, &b))) in sums.iter_mut().zip(pairs).enumerate() {
+            *sum += (f64::from(a) - a_center[l]) * (f64::from(b) - b_center[l]);
         }
     }
     sums

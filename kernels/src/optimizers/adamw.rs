@@ -51,7 +51,7 @@ impl AdamW {
             g,
             slots,
             #[inline(always)]
-            |w| w - w * lambda * eta,
+            move |w| w - w * lambda * eta,
         );
     }
 }

@@ -27,13 +27,7 @@ use crate::{Isa, elementwise};
 /// # Panics
 /// If the lengths differ.
 pub fn forward(isa: Isa, x: &[f32], y: &mut [f32]) {
-    elementwise::map(
-        isa,
-        x,
-        y,
-        #[inline(always)]
-        |x| if x <= 0.0 { 0.0 } else { x },
-    );
+    elementwise::map(isa, x, y, rectified);
 }
 
 /// `dx = dy` where the unit was active, 0 elsewhere; where `y` is NaN, `dy` passes.
@@ -41,12 +35,23 @@ pub fn forward(isa: Isa, x: &[f32], y: &mut [f32]) {
 /// # Panics
 /// If the lengths differ.
 pub fn backward(isa: Isa, y: &[f32], dy: &[f32], dx: &mut [f32]) {
-    elementwise::map2(
-        isa,
-        y,
-        dy,
-        dx,
-        #[inline(always)]
-        |y, dy| if y <= 0.0 { 0.0 } else { dy },
-    );
+    elementwise::map2(isa, y, dy, dx, gated);
+}
+
+/// [`backward`] in place: `dy` becomes `dx`, and no memory of the size of a map is wanted.
+///
+/// # Panics
+/// If the lengths differ.
+pub fn backward_in_place(isa: Isa, y: &[f32], dy: &mut [f32]) {
+    elementwise::update(isa, y, dy, gated);
+}
+
+#[inline(always)]
+fn rectified(x: f32) -> f32 {
+    if x <= 0.0 { 0.0 } else { x }
+}
+
+#[inline(always)]
+fn gated(y: f32, dy: f32) -> f32 {
+    if y <= 0.0 { 0.0 } else { dy }
 }
