@@ -1,4 +1,8 @@
 //! Memory for numbers: zeroed, and aligned to a cache line, so that a vector load never straddles two.
+//!
+//! Zeros from the system are free: fresh pages are zero already, and none exists before it is first touched. But an
+//! allocator only hands them on for the alignments it knows (16 bytes); asked for 64 it takes any memory and writes the
+//! zeros itself. So a cache line more is asked for, and the numbers start at the first line within.
 
 use std::alloc::{Layout, alloc_zeroed, dealloc};
 use std::ops::{Deref, DerefMut};
@@ -23,7 +27,10 @@ pub struct OutOfMemory {
 /// assert_eq!(&b[..], [0.0, 2.0, 0.0]);
 /// ```
 pub struct Buffer {
+    /// The first number; dangling if there are none.
     ptr: NonNull<f32>,
+    /// What the allocator gave, with [`Buffer::layout`]; dangling likewise.
+    allocation: NonNull<u8>,
     len: usize,
 }
 
@@ -39,12 +46,15 @@ impl Buffer {
     /// [`OutOfMemory`] if the size overflows or the allocator refuses.
     pub fn try_zeroed(len: usize) -> Result<Self, OutOfMemory> {
         if len == 0 {
-            return Ok(Self { ptr: NonNull::dangling(), len });
+            return Ok(Self { ptr: NonNull::dangling(), allocation: NonNull::dangling(), len });
         }
         let layout = Self::layout(len).ok_or(OutOfMemory { len })?;
         // SAFETY: `layout` has a size above zero, since `len` is.
-        let ptr = unsafe { alloc_zeroed(layout) }.cast::<f32>();
-        NonNull::new(ptr).map(|ptr| Self { ptr, len }).ok_or(OutOfMemory { len })
+        let allocation = NonNull::new(unsafe { alloc_zeroed(layout) }).ok_or(OutOfMemory { len })?;
+        let to_line = allocation.addr().get().wrapping_neg() % ALIGN;
+        // SAFETY: `to_line` is below `ALIGN`, by which the allocation is longer than the numbers.
+        let ptr = unsafe { allocation.add(to_line) }.cast();
+        Ok(Self { ptr, allocation, len })
     }
 
     /// `len` zeros.
@@ -55,8 +65,10 @@ impl Buffer {
         Self::try_zeroed(len).unwrap_or_else(|e| panic!("{e}"))
     }
 
+    /// Room for `len` numbers wherever the first line begins.
     fn layout(len: usize) -> Option<Layout> {
-        Layout::from_size_align(len.checked_mul(size_of::<f32>())?, ALIGN).ok()
+        Layout::from_size_align(len.checked_mul(size_of::<f32>())?.checked_add(ALIGN)?, align_of::<f32>())
+            .ok()
     }
 }
 
@@ -76,9 +88,9 @@ impl Clone for Buffer {
 
 impl Drop for Buffer {
     fn drop(&mut self) {
-        if let Some(layout) = Self::layout(self.len).filter(|l| l.size() > 0) {
-            // SAFETY: `ptr` came from `alloc_zeroed` with this very layout, as `len` never changes.
-            unsafe { dealloc(self.ptr.as_ptr().cast(), layout) }
+        if let Some(layout) = Self::layout(self.len).filter(|_| self.len > 0) {
+            // SAFETY: `allocation` came from `alloc_zeroed` with this very layout, as `len` never changes.
+            unsafe { dealloc(self.allocation.as_ptr(), layout) }
         }
     }
 }
@@ -86,7 +98,7 @@ impl Drop for Buffer {
 impl Deref for Buffer {
     type Target = [f32];
     fn deref(&self) -> &[f32] {
-        // SAFETY: `ptr` is aligned, and covers `len` initialised floats (or `len` is 0 and it dangles).
+        // SAFETY: `ptr` is aligned, and `len` initialised floats follow it (or `len` is 0 and it dangles).
         unsafe { std::slice::from_raw_parts(self.ptr.as_ptr(), self.len) }
     }
 }
@@ -101,5 +113,45 @@ impl DerefMut for Buffer {
 impl std::fmt::Debug for Buffer {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "Buffer({} × f32)", self.len)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn zeros_on_a_line_of_their_own() {
+        for len in [0, 1, 3, 16, 1000, 1 << 20] {
+            let mut b = Buffer::zeroed(len);
+            assert!(b.iter().all(|&v| v == 0.0) && b.len() == len);
+            assert!(len == 0 || b.as_ptr().addr() % ALIGN == 0);
+            b.fill(1.5);
+            assert_eq!(b.clone()[..], b[..]);
+        }
+    }
+
+    #[test]
+    fn too_much_is_an_error() {
+        assert_eq!(Buffer::try_zeroed(usize::MAX).unwrap_err(), OutOfMemory { len: usize::MAX });
+        assert_eq!(Buffer::try_zeroed(1 << 60).unwrap_err(), OutOfMemory { len: 1 << 60 });
+    }
+
+    /// Resident pages of this process, from `/proc/self/statm`.
+    #[cfg(target_os = "linux")]
+    fn resident_pages() -> usize {
+        let statm = std::fs::read_to_string("/proc/self/statm").unwrap();
+        statm.split(' ').nth(1).unwrap().parse().unwrap()
+    }
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn zeros_take_no_memory_until_they_are_touched() {
+        const LEN: usize = 256 << 20;
+        let before = resident_pages();
+        let b = Buffer::zeroed(LEN);
+        assert_eq!(b[LEN / 2], 0.0);
+        // A page is 4 KiB or more; other tests of this process may take some meanwhile.
+        assert!(resident_pages().saturating_sub(before) < LEN * size_of::<f32>() / (16 << 10));
     }
 }

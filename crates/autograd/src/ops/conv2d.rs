@@ -35,7 +35,7 @@ impl<'t> Var<'t> {
         let (x_shape, w_shape) = (*self.shape(), *w.shape());
         let (x_kept, w_kept, y_kept) = (keep(self, w), keep(w, self), options.relu.then(|| y.clone()));
         Ok(self.tape.record(y, [self, w, &b], move |dy, [_, _, bias_wanted]| {
-            let dy = back_through_relu(isa, y_kept, dy)?;
+            let dy = back_through_relu(isa, y_kept, dy);
             let mut gradients = [None, None, None];
             if let Some(x) = x_kept {
                 let dw = gradients[1].insert(Tensor::try_zeros(w_shape)?);

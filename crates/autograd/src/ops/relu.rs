@@ -15,16 +15,18 @@ impl<'t> Var<'t> {
         let mut y = Tensor::try_zeros(*self.shape())?;
         relu::forward(isa, self.value().data(), y.data_mut());
         let kept = y.clone();
-        Ok(self.tape.record(y, [self], move |dy, _| Ok([Some(back_through_relu(isa, Some(kept), dy)?)])))
+        Ok(self.tape.record(y, [self], move |dy, _| Ok([Some(back_through_relu(isa, Some(kept), dy))])))
     }
 }
 
 /// The gradient before a ReLU of output `y`, from the one after it; without a `y` there was none.
-pub(super) fn back_through_relu(isa: Isa, y: Option<Tensor>, dy: Tensor) -> Result<Tensor> {
-    let Some(y) = y else { return Ok(dy) };
-    let mut dx = Tensor::try_zeros(*dy.shape())?;
-    relu::backward(isa, y.data(), dy.data(), dx.data_mut());
-    Ok(dx)
+///
+/// It is changed in place: whoever else holds `dy` keeps the old one.
+pub(super) fn back_through_relu(isa: Isa, y: Option<Tensor>, mut dy: Tensor) -> Tensor {
+    if let Some(y) = y {
+        relu::backward_in_place(isa, y.data(), dy.data_mut());
+    }
+    dy
 }
 
 #[cfg(test)]

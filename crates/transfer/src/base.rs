@@ -1,0 +1,76 @@
+//! The pre-trained network, from whatever `--weights` names.
+
+use std::path::{Path, PathBuf};
+
+use graft_nn::Sequential;
+use graft_vgg::{Pooling, Vgg16};
+use graft_weights::{ExpectedLayer, Kind, LICENCE, WeightsFile, match_layers};
+
+use crate::progress::note;
+use crate::{Result, options};
+
+/// A VGG16 with its weights, frozen.
+pub struct Base {
+    /// The layers.
+    pub network: Sequential,
+    /// The file that the weights came from.
+    pub path: PathBuf,
+}
+
+/// The terms of the base's weights.
+pub const BASE_LICENCE: &str = LICENCE;
+
+impl Base {
+    /// Builds VGG16's convolutions for square pictures of this side and loads the weights into them.
+    ///
+    /// # Errors
+    /// If the side is below 32, or the weights are not there or not VGG16's.
+    pub fn load(weights: &str, image_size: usize, pooling: options::Pooling) -> Result<Self> {
+        let pooling = match pooling {
+            options::Pooling::None => None,
+            options::Pooling::Avg => Some(Pooling::Avg),
+            options::Pooling::Max => Some(Pooling::Max),
+        };
+        let vgg = Vgg16 { pooling, ..Vgg16::without_top(image_size, image_size) };
+        let mut network = vgg.build()?;
+        let path = locate(weights, false)?;
+        load_weights(&path, &mut network)?;
+        network.freeze_all();
+        Ok(Self { network, path })
+    }
+}
+
+/// The file or folder that `--weights` names; `imagenet` is Keras's own file, fetched if need be.
+///
+/// # Errors
+/// If it is `imagenet` and can neither be found nor fetched.
+pub fn locate(weights: &str, include_top: bool) -> Result<PathBuf> {
+    match weights {
+        "imagenet" => Ok(graft_weights::imagenet(include_top)?),
+        path => Ok(Path::new(path).to_owned()),
+    }
+}
+
+/// Gives every layer of the network its weights from a file of Keras's or of `weights convert`.
+///
+/// # Errors
+/// If the file cannot be read, or its tensors are not the network's: then with a table of both.
+pub fn load_weights(path: &Path, network: &mut Sequential) -> Result<()> {
+    let file = WeightsFile::open(path)?;
+    let expected: Vec<_> =
+        network.layers().iter().filter(|l| !l.weights().is_empty()).map(expected).collect();
+    let matching = match_layers(&file, &expected)?;
+    matching.notes.iter().for_each(|n| note(format!("note: {n}")));
+    for (layer, entries) in expected.iter().zip(&matching.layers) {
+        for ((kind, _), &entry) in layer.tensors.iter().zip(entries) {
+            network.set_weight(&layer.name, &kind.to_string(), file.tensor(entry)?)?;
+        }
+    }
+    Ok(())
+}
+
+/// What a layer wants of the file.
+fn expected(layer: &graft_nn::Placed) -> ExpectedLayer {
+    let tensors = layer.weights().iter().map(|w| (Kind::from_name(w.spec.name), w.spec.shape)).collect();
+    ExpectedLayer { name: layer.name().to_owned(), tensors }
+}

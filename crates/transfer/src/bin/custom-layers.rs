@@ -1,0 +1,6 @@
+//! `custom-layers`: see `graft_transfer::methods::CustomLayers`.
+#![forbid(unsafe_code)]
+
+fn main() -> std::process::ExitCode {
+    graft_transfer::run_method::<graft_transfer::methods::CustomLayers>()
+}

@@ -1,0 +1,100 @@
+//! What can end a run, and the exit code that says so to a script.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use graft_data::DataError;
+use graft_nn::NnError;
+use graft_vgg::VggError;
+use graft_weights::WeightsError;
+
+/// The result of a step of a run.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// Why a run ended before its end.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The command line asks for something that cannot be.
+    #[error("{0}")]
+    Usage(String),
+    /// The results cannot be written.
+    #[error("{path}: {problem}; {remedy}")]
+    Output {
+        /// The file or folder.
+        path: PathBuf,
+        /// What is wrong with it.
+        problem: String,
+        /// What to do.
+        remedy: String,
+    },
+    /// The pictures cannot be used.
+    #[error(transparent)]
+    Data(#[from] DataError),
+    /// The weights cannot be used.
+    #[error(transparent)]
+    Weights(#[from] WeightsError),
+    /// A saved model cannot be used.
+    #[error("{path}: {problem}; {remedy}")]
+    Model {
+        /// The file or folder.
+        path: PathBuf,
+        /// What is wrong with it.
+        problem: String,
+        /// What to do.
+        remedy: String,
+    },
+    /// The network cannot be built or run.
+    #[error(transparent)]
+    Network(#[from] NnError),
+    /// Classes and outputs do not belong together.
+    #[error(transparent)]
+    Vgg(#[from] VggError),
+    /// Training left the range of numbers.
+    #[error("{0}")]
+    Diverged(String),
+    /// Some pictures could not be read; the others were answered.
+    #[error("{failed} of {total} pictures could not be read; the others were answered")]
+    SomeFailed {
+        /// How many failed.
+        failed: usize,
+        /// How many there were.
+        total: usize,
+    },
+    /// Ctrl-C; what was learnt has been saved.
+    #[error("interrupted; what was learnt until then is in {0}")]
+    Interrupted(PathBuf),
+    /// Ctrl-C before the first epoch.
+    #[error("interrupted before anything was learnt")]
+    InterruptedEarly,
+}
+
+impl Error {
+    /// A result that has no place.
+    pub fn output(path: &Path, problem: impl Into<String>, remedy: impl Into<String>) -> Self {
+        Self::Output { path: path.to_owned(), problem: problem.into(), remedy: remedy.into() }
+    }
+
+    /// A file that the system would not write.
+    pub fn write(path: &Path, e: &io::Error) -> Self {
+        Self::output(path, format!("cannot be written ({e})"), "name a folder you may write to with --out")
+    }
+
+    /// A saved model that is not what was hoped for.
+    pub fn model(path: &Path, problem: impl Into<String>, remedy: impl Into<String>) -> Self {
+        Self::Model { path: path.to_owned(), problem: problem.into(), remedy: remedy.into() }
+    }
+
+    /// What the process says to the shell: 2 usage, 3 data, 4 weights or model, 5 diverged, 7 some inputs failed,
+    /// 130 interrupted.
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            Self::Usage(_) | Self::Output { .. } => 2,
+            Self::Data(_) => 3,
+            Self::Weights(_) | Self::Model { .. } | Self::Network(_) | Self::Vgg(_) => 4,
+            Self::Diverged(_) => 5,
+            Self::SomeFailed { .. } => 7,
+            Self::Interrupted(_) | Self::InterruptedEarly => 130,
+        }
+    }
+}

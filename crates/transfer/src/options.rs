@@ -1,0 +1,172 @@
+//! The options that the four training methods share, with Keras's spelling where Keras has one.
+
+use std::path::PathBuf;
+
+use clap::{ArgAction, Args, ValueEnum};
+use graft_data::OnBadImage;
+use graft_data::resize::Interpolation;
+use graft_kernels::Isa;
+use graft_tensor::DType;
+use graft_vgg::Preprocessing;
+use serde::Serialize;
+
+/// What a person may say about a run. Defaults that differ from method to method come from the method's recipe.
+#[derive(Debug, Clone, Args, Serialize)]
+pub struct Options {
+    /// Folder of photos: a sub-folder per class, or train/ and val/ (and test/) with a sub-folder per class each
+    #[arg(long, value_name = "DIR", help_heading = "Data")]
+    pub data: PathBuf,
+
+    /// Order or subset of the classes [default: the sub-folders' names, sorted]
+    #[arg(long, value_name = "A,B,C", value_delimiter = ',', help_heading = "Data")]
+    pub class_names: Option<Vec<String>>,
+
+    /// Share of each class held out to measure, where the folder has no val/ of its own
+    #[arg(long, value_name = "SHARE", default_value_t = 0.2, help_heading = "Data")]
+    pub validation_split: f64,
+
+    /// Side of the square that every photo is resized to, in pixels, at least 32
+    #[arg(long, value_name = "PIXELS", default_value_t = 224, help_heading = "Data")]
+    pub image_size: usize,
+
+    /// How photos are resized: bilinear, nearest, bicubic, lanczos (as Pillow), tf-bilinear (as tf.image.resize)
+    #[arg(long, value_name = "FILTER", default_value_t = Interpolation::Bilinear, help_heading = "Data")]
+    pub resize: Interpolation,
+
+    /// Take photos as they are stored, without turning them the way the camera was held (as Keras does)
+    #[arg(long = "no-exif", action = ArgAction::SetFalse, help_heading = "Data")]
+    pub exif: bool,
+
+    /// What to do about a file that is no whole picture: leave it out, or end the run. It is never deleted
+    #[arg(long, value_name = "skip|fail", default_value_t = OnBadImage::Skip, help_heading = "Data")]
+    pub on_bad_image: OnBadImage,
+
+    /// The pre-trained network: a Keras file (.h5, .weights.h5, .keras), a folder made by `weights convert`,
+    /// or `imagenet` (Keras's own file: from ~/.keras/models, else fetched)
+    #[arg(long, value_name = "PATH|imagenet", default_value = "imagenet", help_heading = "Network")]
+    pub weights: String,
+
+    /// What happens to the 512 maps that leave the convolutions: all kept, or averaged or maximised to one number each
+    #[arg(long, value_enum, default_value_t = Pooling::None, help_heading = "Network")]
+    pub pooling: Pooling,
+
+    /// The layers grafted on, in one line; `classes` stands for the number of classes
+    #[arg(long, value_name = "LAYERS", required = false, help_heading = "Network")]
+    pub head: String,
+
+    /// Passes over the training photos
+    #[arg(long, value_name = "N", required = false, help_heading = "Training")]
+    pub epochs: u64,
+
+    /// Photos to a step
+    #[arg(long, value_name = "N", default_value_t = 32, help_heading = "Training")]
+    pub batch_size: usize,
+
+    /// Step size of the optimiser
+    #[arg(long, value_name = "X", required = false, help_heading = "Training")]
+    pub learning_rate: f64,
+
+    /// sgd, momentum, nesterov, adam, adamw or rmsprop, with Keras's defaults and arithmetic
+    #[arg(long, value_name = "NAME", default_value = "adam", help_heading = "Training")]
+    pub optimizer: String,
+
+    /// Weigh each class alike, however many photos it has
+    #[arg(long, value_enum, default_value_t = ClassWeight::None, help_heading = "Training")]
+    pub class_weight: ClassWeight,
+
+    /// Share of each target that is spread over all classes
+    #[arg(long, value_name = "X", default_value_t = 0.0, help_heading = "Training")]
+    pub label_smoothing: f64,
+
+    /// Stop after N epochs without a better val_loss [default: never]
+    #[arg(long, value_name = "N", help_heading = "Training")]
+    pub patience: Option<u64>,
+
+    /// Names every random choice: the split, the order, the first weights, what is dropped and how photos are moved
+    #[arg(long, value_name = "N", default_value_t = 0, help_heading = "Training")]
+    pub seed: u64,
+
+    /// Threads to compute with; the result does not depend on it [default: one a core]
+    #[arg(long, value_name = "N", help_heading = "Running")]
+    pub threads: Option<usize>,
+
+    /// Where the frozen layers' output is kept, so that it is computed once: auto (memory, and the user's cache
+    /// folder for the next run), off (computed anew each epoch), or a folder
+    #[arg(long, value_name = "auto|off|DIR", default_value = "auto", help_heading = "Running")]
+    pub feature_cache: String,
+
+    /// Size that the cache folder may grow to, in GB; what was not used for longest goes first
+    #[arg(long, value_name = "GB", default_value_t = 4.0, help_heading = "Running")]
+    pub feature_cache_limit: f64,
+
+    /// Floats that the kept output is held in while the run lasts: 16 bits halve the memory, and round
+    #[arg(long, value_enum, default_value_t = Precision::F32, help_heading = "Running")]
+    pub feature_precision: Precision,
+
+    /// The run's folder, which must be new or empty [default: the next runs/<method>-N]
+    #[arg(long, value_name = "RUN_DIR", help_heading = "Running")]
+    pub out: Option<PathBuf>,
+
+    /// Print the run's figures (metrics.json) to standard output as well
+    #[arg(long, help_heading = "Running")]
+    pub json: bool,
+}
+
+impl Options {
+    /// What decides the numbers that a layer makes of a photo, beside the layers and their weights: how it is prepared,
+    /// and the kernels, whose sums differ in the last bit from one instruction set to the other.
+    pub fn conditions(&self) -> String {
+        let Self { resize, exif, .. } = self;
+        format!("{:?}, {resize}, exif {exif}, {}", Preprocessing::Caffe, Isa::current().name())
+    }
+
+    /// [`Options::feature_cache_limit`] in bytes.
+    pub fn feature_cache_limit(&self) -> u64 {
+        // A float that is too large or negative becomes the nearest whole number there is.
+        (self.feature_cache_limit * 1e9) as u64
+    }
+}
+
+/// What stands between the convolutions and the head.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Pooling {
+    /// Nothing: the map goes on as it is.
+    None,
+    /// The mean of each map.
+    Avg,
+    /// The maximum of each map.
+    Max,
+}
+
+/// What a class with few photos counts for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ClassWeight {
+    /// Each photo counts alike.
+    None,
+    /// Each class counts alike.
+    Balanced,
+}
+
+/// Floats to hold features in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Precision {
+    /// As they were computed.
+    F32,
+    /// 11 bits of precision, up to 65,504.
+    F16,
+    /// 8 bits of precision, the range of f32.
+    Bf16,
+}
+
+impl From<Precision> for DType {
+    fn from(p: Precision) -> Self {
+        match p {
+            Precision::F32 => Self::F32,
+            Precision::F16 => Self::F16,
+            Precision::Bf16 => Self::Bf16,
+        }
+    }
+}

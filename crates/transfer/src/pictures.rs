@@ -1,0 +1,131 @@
+//! From `--data` to samples: scanned, decoded once, listed, and divided.
+
+use std::ops::ControlFlow;
+use std::path::Path;
+use std::sync::Arc;
+
+use graft_data::{
+    Dataset, DecodeOptions, Folder, Loader, LoaderOptions, Part, PixelStore, Preprocess, Target, Verified,
+    VerifyOptions, verify,
+};
+
+use graft_vgg::Preprocessing;
+
+use crate::interrupt::is_interrupted;
+use crate::progress::{self, note};
+use crate::{Error, Options, Result};
+
+/// A folder of photos, ready to be read.
+pub struct Pictures {
+    /// The good ones.
+    pub dataset: Arc<Dataset>,
+    store: PixelStore,
+    target: Target,
+    decode: DecodeOptions,
+    threads: usize,
+    preprocess: Preprocess,
+}
+
+impl Pictures {
+    /// Scans a folder with a sub-folder per class and divides it as the options say.
+    ///
+    /// # Errors
+    /// [`Error::Data`] if it is no such folder, or has nothing to train on.
+    pub fn labelled(options: &Options, threads: usize, preprocess: Preprocess) -> Result<Self> {
+        let folder = Folder::scan(&options.data, options.class_names.as_deref())?;
+        let mut verified = verified(folder, options, threads)?;
+        if verified.dataset.count(Part::Validation) == 0 {
+            verified.dataset.hold_out(options.validation_split, options.seed)?;
+        }
+        eprintln!("{}", verified.dataset.class_table());
+        for (a, b) in verified.dataset.duplicates() {
+            let (a, b) = (verified.dataset.relative_path(a), verified.dataset.relative_path(b));
+            note(format!("warning: {} and {} are the same picture", a.display(), b.display()));
+        }
+        Ok(Self::new(verified, options, threads, preprocess))
+    }
+
+    /// Scans a folder of pictures that belong to no class.
+    ///
+    /// # Errors
+    /// [`Error::Data`] if there are none.
+    pub fn unlabelled(options: &Options, threads: usize, preprocess: Preprocess) -> Result<Self> {
+        let verified = verified(Folder::scan_flat(&options.data)?, options, threads)?;
+        Ok(Self::new(verified, options, threads, preprocess))
+    }
+
+    fn new(verified: Verified, options: &Options, threads: usize, preprocess: Preprocess) -> Self {
+        let Verified { dataset, store, .. } = verified;
+        let (target, decode) = (target(options), decode(options));
+        Self { dataset: Arc::new(dataset), store, target, decode, threads, preprocess }
+    }
+
+    /// The class of each sample of a part.
+    pub fn labels(&self, part: Part) -> Vec<usize> {
+        self.dataset.indices(part).into_iter().map(|i| self.dataset.samples[i].label).collect()
+    }
+
+    /// A reader of these pictures, `batch_size` at a time.
+    ///
+    /// # Errors
+    /// If that is 0.
+    pub fn loader(&self, batch_size: usize) -> Result<Loader> {
+        let options = LoaderOptions {
+            target: self.target,
+            decode: self.decode,
+            batch_size,
+            threads: self.threads,
+            preprocess: Arc::clone(&self.preprocess),
+        };
+        Ok(Loader::new(Arc::clone(&self.dataset), self.store.clone(), options)?)
+    }
+}
+
+fn target(options: &Options) -> Target {
+    Target { interpolation: options.resize, ..Target::square(options.image_size) }
+}
+
+fn decode(options: &Options) -> DecodeOptions {
+    DecodeOptions { exif: options.exif }
+}
+
+/// Decodes every picture once and tells what there is to tell.
+fn verified(folder: Folder, options: &Options, threads: usize) -> Result<Verified> {
+    let settings = VerifyOptions {
+        decode: decode(options),
+        on_bad: options.on_bad_image,
+        keep: Some(target(options)),
+        threads,
+        ..VerifyOptions::default()
+    };
+    let bar = progress::pictures("decoding", folder.files.len());
+    let ignored = folder.ignored;
+    let verified = verify(folder, &settings, &|done| {
+        bar.set_position(done as u64);
+        if is_interrupted() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    });
+    bar.finish_and_clear();
+    let verified = verified.map_err(|e| if is_interrupted() { Error::InterruptedEarly } else { e.into() })?;
+    verified.warnings.iter().for_each(|w| note(format!("warning: {w}")));
+    verified.bad.iter().for_each(|bad| note(format!("left out: {bad}")));
+    if verified.turned > 0 {
+        note(format!(
+            "{} photos were turned upright by their EXIF orientation (--no-exif: not)",
+            verified.turned
+        ));
+    }
+    if ignored > 0 {
+        note(format!("{ignored} files that are no pictures were ignored"));
+    }
+    Ok(verified)
+}
+
+/// What the weights want done to pixels, for a loader to do.
+pub fn preprocess(by: Preprocessing) -> Preprocess {
+    Arc::new(move |pixels| by.apply(pixels))
+}
+
+/// The path as a user would write it in a table: below the data folder, with forward slashes everywhere.
+pub fn shown(path: &Path) -> String {
+    path.components().map(|c| c.as_os_str().to_string_lossy()).collect::<Vec<_>>().join("/")
+}

@@ -1,0 +1,282 @@
+//! `predict`: what is in these pictures?
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::Parser;
+use graft_data::resize::Interpolation;
+use graft_data::{DecodeOptions, decode, image_files, resize};
+use graft_nn::Sequential;
+use graft_nn::fit::predict;
+use graft_tensor::Tensor;
+use graft_vgg::{ClassIndex, Prediction, Preprocessing, Vgg16, decode_predictions};
+use rayon::prelude::*;
+use serde::Serialize;
+
+use crate::base::{load_weights, locate};
+use crate::features::PICTURES_AT_ONCE;
+use crate::interrupt::is_interrupted;
+use crate::progress::{self, note};
+use crate::run::{finish, prepare};
+use crate::{Error, Result, model_file};
+
+/// Name what is in pictures, by a model that Graft trained or by VGG16 with its top
+#[derive(Debug, Parser)]
+#[command(name = "predict", version, after_help = EXAMPLES)]
+struct Predict {
+    /// A run folder (its best model) or a .safetensors file of Graft's, then pictures or folders of pictures. With --weights:
+    /// pictures and folders only
+    #[arg(value_name = "MODEL|IMAGE|DIR", required = true)]
+    paths: Vec<PathBuf>,
+
+    /// Instead of a model of Graft's: VGG16 with its top, as a Keras file, a converted folder, or `imagenet`
+    #[arg(long, value_name = "PATH|imagenet")]
+    weights: Option<String>,
+
+    /// The names of its classes: imagenet_class_index.json, or a file with a name a line [default: Keras's, fetched if
+    /// need be]
+    #[arg(long, value_name = "FILE", requires = "weights")]
+    class_index: Option<PathBuf>,
+
+    /// How many answers for each picture
+    #[arg(long, value_name = "N", default_value_t = 3)]
+    top: usize,
+
+    /// Of a run folder, the model of the last epoch and not the best
+    #[arg(long, conflicts_with = "weights")]
+    last: bool,
+
+    /// How pictures are resized [default: as the model was trained; bilinear for --weights]
+    #[arg(long, value_name = "FILTER")]
+    resize: Option<Interpolation>,
+
+    /// Take pictures as they are stored, without turning them the way the camera was held
+    #[arg(long)]
+    no_exif: bool,
+
+    /// Print one JSON array with an object for each picture
+    #[arg(long)]
+    json: bool,
+
+    /// Write the answers to a CSV file: path, rank, wnid, class, score
+    #[arg(long, value_name = "FILE")]
+    csv: Option<PathBuf>,
+
+    /// Threads to compute with [default: one a core]
+    #[arg(long, value_name = "N")]
+    threads: Option<usize>,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  predict runs/feature-extractor-1 photo.jpg
+  predict runs/feature-extractor-1 photos/ --csv answers.csv
+  predict --weights imagenet photo.jpg
+
+Exit codes: 0 all answered, 2 usage, 3 no pictures, 4 the model, 7 some pictures could not be read.";
+
+/// The `main` of `predict`.
+pub fn run_predict() -> ExitCode {
+    finish(run(&Predict::parse()))
+}
+
+/// A network, the names of its outputs, and how pictures are made ready for it.
+struct Oracle {
+    network: Sequential,
+    classes: ClassIndex,
+    resize: Interpolation,
+    decode: DecodeOptions,
+    preprocessing: Preprocessing,
+}
+
+/// What is said of one picture.
+#[derive(Serialize)]
+struct Answer {
+    path: String,
+    #[serde(flatten)]
+    outcome: Outcome,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "lowercase")]
+enum Outcome {
+    Predictions(Vec<Prediction>),
+    Error(String),
+}
+
+fn run(options: &Predict) -> Result<()> {
+    prepare(options.threads)?;
+    if options.top == 0 {
+        return Err(Error::Usage("--top must be at least 1, got 0".into()));
+    }
+    let (oracle, paths) = oracle(options)?;
+    let pictures = pictures(paths)?;
+    let answers = answer(&oracle, &pictures, options)?;
+    if options.json {
+        println!("{}", serde_json::to_string_pretty(&answers).map_err(|e| Error::Usage(e.to_string()))?);
+    }
+    if let Some(file) = &options.csv {
+        write_csv(file, &answers)?;
+    }
+    match answers.iter().filter(|a| matches!(a.outcome, Outcome::Error(_))).count() {
+        _ if is_interrupted() => Err(Error::InterruptedEarly),
+        0 => Ok(()),
+        failed => Err(Error::SomeFailed { failed, total: answers.len() }),
+    }
+}
+
+/// The model that the command line names, and what is left of the line.
+fn oracle(options: &Predict) -> Result<(Oracle, &[PathBuf])> {
+    let (oracle, paths) = match (&options.weights, options.paths.as_slice()) {
+        (Some(weights), paths) => (Oracle::with_top(weights, options.class_index.as_deref())?, paths),
+        (None, [model, paths @ ..]) => (Oracle::trained(model, options.last)?, paths),
+        (None, []) => return Err(Error::Usage("name a model and a picture: predict MODEL IMAGE…".into())),
+    };
+    if paths.is_empty() {
+        return Err(Error::Usage(
+            "name a picture or a folder of pictures after the model: predict MODEL IMAGE…".into(),
+        ));
+    }
+    let resize = options.resize.unwrap_or(oracle.resize);
+    let decode = DecodeOptions { exif: oracle.decode.exif && !options.no_exif };
+    Ok((Oracle { resize, decode, ..oracle }, paths))
+}
+
+impl Oracle {
+    /// A model of Graft's.
+    fn trained(path: &Path, last: bool) -> Result<Self> {
+        let file = if path.is_dir() {
+            path.join(if last { "last.safetensors" } else { "best.safetensors" })
+        } else {
+            path.to_owned()
+        };
+        let model_file::Model { card, network } = model_file::load(&file)?;
+        Ok(Self {
+            network,
+            classes: ClassIndex::of_names(card.class_names),
+            resize: card.resize,
+            decode: DecodeOptions { exif: card.exif },
+            preprocessing: card.preprocessing,
+        })
+    }
+
+    /// VGG16 as Keras has it.
+    fn with_top(weights: &str, class_index: Option<&Path>) -> Result<Self> {
+        let path = locate(weights, true)?;
+        let mut network = Vgg16::with_top().build()?;
+        load_weights(&path, &mut network)?;
+        let index = class_index.map_or_else(graft_weights::class_index, |p| Ok(p.to_owned()))?;
+        let bad = |problem: String| {
+            Error::model(&index, problem, "name one that belongs to the weights with --class-index")
+        };
+        let text = std::fs::read_to_string(&index).map_err(|e| bad(format!("cannot be read ({e})")))?;
+        let classes = class_list(&text).map_err(|e| bad(e.to_string()))?;
+        let outputs = network.output_shape()[0];
+        if classes.len() != outputs {
+            return Err(bad(format!("names {} classes, and the model has {outputs} outputs", classes.len())));
+        }
+        let (resize, decode) = (Interpolation::default(), DecodeOptions::default());
+        Ok(Self { network, classes, resize, decode, preprocessing: Preprocessing::Caffe })
+    }
+
+    /// One picture, ready for the network.
+    fn prepared(&self, path: &Path) -> Result<Vec<f32>> {
+        let (height, width) = (self.network.input_shape()[0], self.network.input_shape()[1]);
+        let picture = resize(decode(path, self.decode)?, height, width, self.resize)?;
+        let mut pixels = picture.into_f32().data;
+        self.preprocessing.apply(&mut pixels);
+        Ok(pixels)
+    }
+
+    /// The answers for a few pictures; a bad one does not keep the others from theirs.
+    fn answers(&self, paths: &[PathBuf], top: usize) -> Result<Vec<Answer>> {
+        let prepared: Vec<_> = paths.par_iter().map(|p| self.prepared(p)).collect();
+        let good: Vec<_> = prepared.iter().filter_map(|p| p.as_deref().ok()).collect();
+        let mut shape = vec![good.len()];
+        shape.extend(self.network.input_shape().iter());
+        let x = Tensor::new(&shape[..], &good.concat()).map_err(graft_nn::NnError::from)?;
+        let y = if good.is_empty() { x } else { predict(&self.network, 0..self.network.layers().len(), &x)? };
+        let mut row = 0;
+        let answer = |(path, prepared): (&PathBuf, &Result<Vec<f32>>)| {
+            let outcome = match prepared {
+                Ok(_) => {
+                    row += 1;
+                    Outcome::Predictions(decode_predictions(y.row(row - 1), &self.classes, top)?)
+                }
+                Err(e) => Outcome::Error(e.to_string()),
+            };
+            Ok(Answer { path: path.display().to_string(), outcome })
+        };
+        paths.iter().zip(&prepared).map(answer).collect()
+    }
+}
+
+/// Keras's class index, or a name a line.
+fn class_list(text: &str) -> graft_vgg::Result<ClassIndex> {
+    if text.trim_start().starts_with('{') {
+        return ClassIndex::from_json(text);
+    }
+    Ok(ClassIndex::of_names(text.lines().map(str::trim).filter(|name| !name.is_empty())))
+}
+
+/// The pictures that are named, and those in the folders that are named. A path that leads nowhere stays in the list: it
+/// fails when its turn comes, as any picture that cannot be read.
+fn pictures(paths: &[PathBuf]) -> Result<Vec<PathBuf>> {
+    let mut all = Vec::new();
+    for path in paths {
+        if path.is_dir() { all.extend(image_files(path)?) } else { all.push(path.clone()) }
+    }
+    Ok(all)
+}
+
+/// Answers for all, told as they come.
+fn answer(oracle: &Oracle, pictures: &[PathBuf], options: &Predict) -> Result<Vec<Answer>> {
+    let bar = progress::pictures("pictures", pictures.len());
+    let mut all = Vec::new();
+    for few in pictures.chunks(PICTURES_AT_ONCE) {
+        if is_interrupted() {
+            break;
+        }
+        let answers = oracle.answers(few, options.top)?;
+        bar.suspend(|| answers.iter().try_for_each(|a| tell(a, options.json)))?;
+        bar.inc(few.len() as u64);
+        all.extend(answers);
+    }
+    bar.finish_and_clear();
+    Ok(all)
+}
+
+/// One answer for a person: the picture, then a line for each class. Nobody reads on when the pipe is closed.
+fn tell(answer: &Answer, as_json: bool) -> Result<()> {
+    match &answer.outcome {
+        Outcome::Error(e) => note(format!("error: {e}")),
+        Outcome::Predictions(_) if as_json => {}
+        Outcome::Predictions(top) => {
+            let mut lines = format!("{}\n", answer.path);
+            for p in top {
+                let wnid = p.wnid.as_ref().map_or_else(String::new, |w| format!("{w}  "));
+                lines += &format!("  {:.4}  {wnid}{}\n", p.score, p.class);
+            }
+            let mut out = std::io::stdout().lock();
+            out.write_all(lines.as_bytes()).map_err(|e| Error::write(Path::new("standard output"), &e))?;
+        }
+    }
+    Ok(())
+}
+
+fn write_csv(file: &Path, answers: &[Answer]) -> Result<()> {
+    let write = |w: &mut dyn Write| {
+        let mut csv = csv::Writer::from_writer(w);
+        csv.write_record(["path", "rank", "wnid", "class", "score"])?;
+        for a in answers {
+            let Outcome::Predictions(top) = &a.outcome else { continue };
+            for (i, p) in top.iter().enumerate() {
+                let (rank, score) = ((i + 1).to_string(), p.score.to_string());
+                csv.write_record([&a.path, &rank, p.wnid.as_deref().unwrap_or(""), &p.class, &score])?;
+            }
+        }
+        csv.flush()
+    };
+    graft_tensor::write_atomically(file, |w| write(w)).map_err(|e| Error::write(file, &e))
+}

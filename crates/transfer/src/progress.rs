@@ -1,0 +1,80 @@
+//! What a person sees while it runs: a bar for all that takes time, and Keras's lines for the epochs. All on standard
+//! error; where that is no terminal there are no bars, and each epoch is one line.
+
+use std::fmt::Display;
+use std::time::Instant;
+
+use graft_nn::fit::{Logs, Progress};
+use indicatif::{ProgressBar, ProgressStyle};
+
+/// A bar for something counted in pictures.
+pub fn pictures(what: &'static str, len: usize) -> ProgressBar {
+    let style = "{msg} {pos}/{len} {bar:20.green/dim} {eta} left, {per_sec}";
+    ProgressBar::new(len as u64).with_style(styled(style)).with_message(what)
+}
+
+fn styled(template: &str) -> ProgressStyle {
+    ProgressStyle::with_template(template).expect("a template of known fields").progress_chars("━╸━")
+}
+
+/// The epochs as Keras shows them:
+///
+/// ```text
+/// Epoch 2/5
+/// 8/8 ━━━━━━━━━━━━━━━━━━━━ 0s 31ms/step - accuracy: 0.9426 - loss: 0.3107 - val_accuracy: 0.9085 - val_loss: 0.9423
+/// ```
+pub struct Epochs {
+    bar: ProgressBar,
+    steps: usize,
+    begun: Instant,
+}
+
+impl Epochs {
+    /// Nothing to be seen yet.
+    pub fn new() -> Self {
+        Self { bar: ProgressBar::hidden(), steps: 0, begun: Instant::now() }
+    }
+}
+
+impl Default for Epochs {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Progress for Epochs {
+    fn on_epoch_begin(&mut self, epoch: u64, end: u64, steps: usize) {
+        eprintln!("Epoch {}/{end}", epoch + 1);
+        (self.steps, self.begun) = (steps, Instant::now());
+        self.bar = ProgressBar::new(steps as u64)
+            .with_style(styled("{pos}/{len} {bar:20.green/dim} {eta} left{msg}"));
+        self.bar.tick();
+    }
+
+    fn on_batch_end(&mut self, step: usize, logs: &Logs) {
+        self.bar.set_position(step as u64 + 1);
+        self.bar.set_message(format!(" - {logs}"));
+    }
+
+    fn on_evaluation_batch_end(&mut self, step: usize, steps: usize) {
+        if step == 0 {
+            self.bar.set_length((self.steps + steps) as u64);
+        }
+        self.bar.set_position((self.steps + step) as u64 + 1);
+    }
+
+    fn on_epoch_end(&mut self, _epoch: u64, logs: &Logs, seconds: f64) {
+        self.bar.finish_and_clear();
+        let ms = 1e3 * self.begun.elapsed().as_secs_f64() / self.steps.max(1) as f64;
+        eprintln!("{0}/{0} ━━━━━━━━━━━━━━━━━━━━ {seconds:.1}s {ms:.0}ms/step - {logs}", self.steps);
+    }
+
+    fn on_message(&mut self, text: &str) {
+        self.bar.suspend(|| note(text));
+    }
+}
+
+/// A line for the person who watches.
+pub fn note(text: impl Display) {
+    eprintln!("{text}");
+}

@@ -1,0 +1,147 @@
+//! What a run leaves on disk beside its model: how the photos were divided, how each was answered, and the figures.
+
+use graft_data::{Dataset, Part};
+use graft_nn::fit::{Evaluation, History};
+use graft_nn::metrics::{ConfusionMatrix, argmax};
+use serde::Serialize;
+
+use crate::pictures::shown;
+use crate::{Result, RunFolder};
+
+/// The figures of a run, `metrics.json`. `val_…` are those of the last epoch, `best_…` of the epoch with the smallest
+/// `val_loss`; what was not measured is null.
+#[derive(Debug, Clone, Serialize)]
+pub struct Metrics {
+    /// The method.
+    pub method: String,
+    /// Training accuracy of the last epoch, with dropout on and while the weights moved, as Keras logs it.
+    pub accuracy: Option<f64>,
+    /// Training loss, likewise.
+    pub loss: Option<f64>,
+    /// Share of the validation photos that were named right.
+    pub val_accuracy: Option<f64>,
+    /// Mean cross-entropy of the validation photos.
+    pub val_loss: Option<f64>,
+    /// The epoch with the smallest `val_loss`, from 1.
+    pub best_epoch: Option<u64>,
+    /// Its `val_accuracy`.
+    pub best_val_accuracy: Option<f64>,
+    /// Its `val_loss`.
+    pub best_val_loss: Option<f64>,
+    /// Share of the test photos that were named right.
+    pub test_accuracy: Option<f64>,
+    /// Mean cross-entropy of the test photos.
+    pub test_loss: Option<f64>,
+    /// Photos trained on.
+    pub train_images: usize,
+    /// Photos held out.
+    pub val_images: usize,
+    /// Photos in test/.
+    pub test_images: usize,
+    /// How many classes there are.
+    pub classes: usize,
+    /// Epochs that were finished, warm-up included.
+    pub epochs: usize,
+    /// From the start of the program to its last figure.
+    pub seconds: f64,
+    /// Training photos times epochs, by the seconds that training took with all that it waited for.
+    pub images_per_second: f64,
+    /// Peak resident memory, where the system tells it.
+    pub peak_rss_bytes: Option<u64>,
+    /// The kernels that computed.
+    pub isa: &'static str,
+    /// The threads that computed.
+    pub threads: usize,
+    /// The seed.
+    pub seed: u64,
+    /// Precision, recall and F1 of each class on the validation photos.
+    pub per_class: Vec<ClassFigures>,
+    /// How many validation photos of each class (row) were given each name (column).
+    pub confusion_matrix: Vec<Vec<u64>>,
+}
+
+/// How one class did.
+#[derive(Debug, Clone, Serialize)]
+pub struct ClassFigures {
+    /// Its name.
+    pub class: String,
+    /// Of the photos given this name, the share that deserved it.
+    pub precision: f64,
+    /// Of the photos of this class, the share that was given its name.
+    pub recall: f64,
+    /// The harmonic mean of the two.
+    pub f1: f64,
+    /// Photos of this class.
+    pub support: u64,
+}
+
+/// The figures of each class and the table of confusions, from the validation photos' answers.
+///
+/// # Errors
+/// If an answer is not a number.
+pub fn by_class(
+    evaluation: &Evaluation,
+    class_names: &[String],
+) -> Result<(Vec<ClassFigures>, Vec<Vec<u64>>)> {
+    let matrix = ConfusionMatrix::of(&evaluation.probabilities, &evaluation.labels)?;
+    let figures = class_names.iter().zip(matrix.report()).map(|(class, r)| ClassFigures {
+        class: class.clone(),
+        precision: r.precision,
+        recall: r.recall,
+        f1: r.f1,
+        support: r.support,
+    });
+    let n = class_names.len();
+    let rows = (0..n).map(|truth| (0..n).map(|named| matrix.count(truth, named)).collect()).collect();
+    Ok((figures.collect(), rows))
+}
+
+/// The epoch whose `val_loss` is smallest, with its two figures.
+pub fn best_epoch(history: &History) -> Option<(u64, f64, f64)> {
+    let epochs = history.epochs.iter();
+    let measured =
+        epochs.filter_map(|e| Some((e.epoch, e.logs.get("val_loss")?, e.logs.get("val_accuracy")?)));
+    measured.min_by(|a, b| a.1.total_cmp(&b.1))
+}
+
+/// `split.csv`: path, class and part of every photo.
+///
+/// # Errors
+/// If it cannot be written.
+pub fn write_split(folder: &RunFolder, dataset: &Dataset) -> Result<()> {
+    let row = |i: usize| {
+        let s = &dataset.samples[i];
+        [shown(dataset.relative_path(i)), dataset.class_names[s.label].clone(), s.part.to_string()]
+    };
+    folder.write_csv(
+        "split.csv",
+        ["path", "class", "split"].map(String::from),
+        (0..dataset.samples.len()).map(row),
+    )
+}
+
+/// `predictions.csv` and the like: path, true class, the class it was given, and the probability of each class.
+///
+/// # Errors
+/// If it cannot be written.
+pub fn write_predictions(
+    folder: &RunFolder,
+    part: Part,
+    dataset: &Dataset,
+    evaluation: &Evaluation,
+) -> Result<()> {
+    let name = if part == Part::Test { "test_predictions.csv" } else { "predictions.csv" };
+    let names = &dataset.class_names;
+    let header = ["path", "true", "predicted"].map(String::from).into_iter().chain(names.iter().cloned());
+    let rows =
+        evaluation.samples.iter().zip(&evaluation.labels).enumerate().map(|(row, (&sample, &label))| {
+            let p = evaluation.probabilities.row(row);
+            let answer = [
+                shown(dataset.relative_path(sample as usize)),
+                names[label].clone(),
+                names[argmax(p)].clone(),
+            ];
+            answer.into_iter().chain(p.iter().map(f32::to_string)).collect::<Vec<_>>()
+        });
+    folder.write_csv(name, header, rows)
+}

@@ -1,0 +1,86 @@
+//! `--save-features`: what the base makes of every photo, for other programs to read.
+//!
+//! `features.npy` has a row for each photo, of the shape that the base gives (7 × 7 × 512 for 224 × 224 pixels, or 512
+//! behind a pooling); `paths.csv` says in the same order which photo it was, of which class and part.
+
+use std::fs;
+use std::io;
+use std::path::Path;
+
+use graft_data::{Folder, Layout};
+use graft_nn::Sequential;
+use graft_tensor::{Shape, npy};
+use graft_vgg::Preprocessing;
+
+use crate::base::Base;
+use crate::features::{CacheChoice, Extractor, PICTURES_AT_ONCE};
+use crate::pictures::{Pictures, preprocess, shown};
+use crate::progress::note;
+use crate::{Error, Options, Result};
+
+/// Rows that are held at once while the file is written.
+const ROWS_AT_ONCE: usize = 64;
+
+/// If the photos lie in one folder and belong to no class, writes their features: there is nothing to train on.
+/// Tells whether it did.
+///
+/// # Errors
+/// If the photos or the weights cannot be used, or the files not be written.
+pub fn of_flat_folder(to: &Path, options: &Options, threads: usize) -> Result<bool> {
+    if Folder::layout(&options.data)? != Layout::Flat {
+        return Ok(false);
+    }
+    make_folder(to)?;
+    let base = Base::load(&options.weights, options.image_size, options.pooling)?;
+    let pictures = Pictures::unlabelled(options, threads, preprocess(Preprocessing::Caffe))?;
+    write(to, &base.network, &pictures, options)?;
+    Ok(true)
+}
+
+/// Writes the features of all photos.
+///
+/// # Errors
+/// If a photo can no longer be read, or the files not be written.
+pub fn write(to: &Path, base: &Sequential, pictures: &Pictures, options: &Options) -> Result<()> {
+    make_folder(to)?;
+    let dataset = &pictures.dataset;
+    let samples: Vec<_> = (0..dataset.samples.len()).collect();
+    let extractor = Extractor {
+        loader: &pictures.loader(PICTURES_AT_ONCE)?,
+        conditions: options.conditions(),
+        choice: &CacheChoice::parse(&options.feature_cache),
+        limit: options.feature_cache_limit(),
+        precision: options.feature_precision.into(),
+    };
+    let store = extractor.extract(base, base.layers().len(), &samples, None)?;
+    let mut shape = vec![samples.len()];
+    shape.extend(store.shape().iter());
+    let rows = samples.chunks(ROWS_AT_ONCE).map(|chunk| store.batch(chunk).map_err(io::Error::other));
+    let file = to.join("features.npy");
+    npy::write_parts(&file, Shape::from(&shape[..]), rows).map_err(|e| Error::write(&file, &e))?;
+    write_paths(&to.join("paths.csv"), pictures)?;
+    note(format!("features: {} rows of {} in {}", samples.len(), store.shape(), file.display()));
+    Ok(())
+}
+
+/// Path, class and part of each row; photos without classes have neither of the latter.
+fn write_paths(file: &Path, pictures: &Pictures) -> Result<()> {
+    let dataset = &pictures.dataset;
+    let write = |w: &mut dyn io::Write| {
+        let mut csv = csv::Writer::from_writer(w);
+        csv.write_record(["path", "class", "split"])?;
+        for (i, s) in dataset.samples.iter().enumerate() {
+            let (class, part) = match dataset.class_names.get(s.label) {
+                Some(class) => (class.as_str(), s.part.to_string()),
+                None => ("", String::new()),
+            };
+            csv.write_record([&shown(dataset.relative_path(i)), class, &part])?;
+        }
+        csv.flush()
+    };
+    graft_tensor::write_atomically(file, |w| write(w)).map_err(|e| Error::write(file, &e))
+}
+
+fn make_folder(path: &Path) -> Result<()> {
+    fs::create_dir_all(path).map_err(|e| Error::write(path, &e))
+}

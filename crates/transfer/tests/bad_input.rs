@@ -1,0 +1,184 @@
+//! Whatever is wrong, one sentence names it, the exit code tells its kind, nothing panics and nothing half-written stays.
+
+mod support;
+
+use std::fs;
+use std::path::Path;
+use std::process::Output;
+
+use support::{SIZE, draw_classes, files, run, stderr, weights, with_photos};
+
+/// Runs `feature-extractor` on what the test has put into `folder`.
+fn extract(folder: &Path, arguments: &[&str]) -> Output {
+    run("feature-extractor", folder, arguments)
+}
+
+/// Checks the exit code, that the message names all of `names`, and that no file was written.
+fn refused(folder: &Path, arguments: &[&str], code: i32, names: &[&str]) {
+    let before = files(folder);
+    let output = extract(folder, arguments);
+    let said = stderr(&output);
+    assert_eq!(output.status.code(), Some(code), "{arguments:?}: {said}");
+    assert!(!said.contains("panicked"), "{arguments:?}: {said}");
+    let error = said.split_once("error: ").unwrap_or_else(|| panic!("{arguments:?}: no error in {said}")).1;
+    for name in names {
+        assert!(error.contains(name), "{arguments:?}: no '{name}' in {error}");
+    }
+    assert_eq!(files(folder), before, "{arguments:?} left something");
+}
+
+#[test]
+fn folders_that_are_no_data() {
+    let dir = tempfile::tempdir().unwrap();
+    let w = weights().to_str().unwrap();
+    fs::create_dir_all(dir.path().join("empty")).unwrap();
+    fs::create_dir_all(dir.path().join("hollow/a")).unwrap();
+    fs::create_dir_all(dir.path().join("hollow/b")).unwrap();
+    fs::write(dir.path().join("file"), "text").unwrap();
+    draw_classes(&dir.path().join("one/only"), 1);
+    fs::rename(dir.path().join("one/only/red"), dir.path().join("one/red")).unwrap();
+    fs::remove_dir_all(dir.path().join("one/only")).unwrap();
+    for (data, names) in [
+        ("nowhere", &["nowhere"][..]),
+        ("empty", &["empty"]),
+        ("hollow", &["hollow"]),
+        ("file", &["file", "a file"]),
+        ("one", &["one", "class"]),
+    ] {
+        refused(dir.path(), &["--data", data, "--weights", w, "--image-size", SIZE], 3, names);
+    }
+}
+
+#[test]
+fn weights_that_are_none() {
+    let dir = with_photos();
+    fs::write(dir.path().join("photo.h5"), "no weights").unwrap();
+    fs::write(dir.path().join("cut.h5"), [&b"\x89HDF\r\n\x1a\n"[..], &[0; 100]].concat()).unwrap();
+    fs::create_dir(dir.path().join("folder")).unwrap();
+    for w in ["nowhere.h5", "photo.h5", "cut.h5", "folder"] {
+        refused(dir.path(), &["--data", "photos", "--weights", w, "--image-size", SIZE], 4, &[w]);
+    }
+}
+
+#[test]
+fn real_weights_cut_off() {
+    let real = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/weights/vgg16_notop.h5");
+    if !real.is_file() {
+        println!("skipped: {} is not there", real.display());
+        return;
+    }
+    let dir = with_photos();
+    let bytes = fs::read(real).unwrap();
+    fs::write(dir.path().join("cut.h5"), &bytes[..bytes.len() / 2]).unwrap();
+    refused(
+        dir.path(),
+        &["--data", "photos", "--weights", "cut.h5", "--image-size", SIZE],
+        4,
+        &["cut.h5", "bytes"],
+    );
+}
+
+#[test]
+fn options_that_make_no_sense() {
+    let dir = with_photos();
+    let w = weights().to_str().unwrap();
+    fs::write(dir.path().join("taken"), "a file").unwrap();
+    for (more, names) in [
+        (&["--image-size", "16"][..], &["image-size", "32", "16"][..]),
+        (&["--epochs", "0"], &["epochs", "at least 1"]),
+        (&["--batch-size", "0"], &["batch-size"]),
+        (&["--learning-rate", "-1"], &["learning-rate"]),
+        (&["--learning-rate", "nan"], &["learning-rate"]),
+        (&["--validation-split", "1"], &["validation-split"]),
+        (&["--label-smoothing", "2"], &["label-smoothing"]),
+        (&["--optimizer", "magic"], &["optimizer", "magic"]),
+        (&["--head", "flaten, dense(classes, softmax)"], &["head", "flaten"]),
+        (&["--head", "flatten, dense(7, softmax)"], &["head", "7"]),
+        (&["--head", "dense(classes, softmax)"], &["head", "flatten"]),
+        (&["--threads", "0"], &["threads"]),
+        (&["--out", "taken"], &["taken"]),
+        (&["--out", "taken/below"], &["taken"]),
+    ] {
+        let mut arguments = vec!["--data", "photos", "--weights", w];
+        if !more.contains(&"--image-size") {
+            arguments.extend(["--image-size", SIZE]);
+        }
+        arguments.extend(more);
+        refused(dir.path(), &arguments, 2, names);
+    }
+}
+
+#[test]
+fn kernels_that_this_machine_lacks() {
+    let dir = with_photos();
+    for isa in ["sse9", if cfg!(target_arch = "x86_64") { "neon" } else { "avx2" }] {
+        let mut command = support::command("predict", dir.path(), &["model", "photos"]);
+        let output = command.env("GRAFT_ISA", isa).output().unwrap();
+        assert_eq!(output.status.code(), Some(2), "{isa}");
+        assert!(stderr(&output).contains(isa), "{}", stderr(&output));
+    }
+}
+
+#[test]
+fn bad_pictures_are_named_and_left_out_or_end_the_run() {
+    let dir = with_photos();
+    fs::write(dir.path().join("photos/red/text.jpg"), "this is no picture").unwrap();
+    let whole = fs::read(dir.path().join("photos/red/000.png")).unwrap();
+    fs::write(dir.path().join("photos/red/torn.png"), &whole[..whole.len() / 2]).unwrap();
+    fs::write(dir.path().join("photos/red/notes.txt"), "stray").unwrap();
+    let output = support::train("feature-extractor", dir.path(), &["--out", "run"]);
+    let said = stderr(&output);
+    assert!(output.status.success(), "{said}");
+    assert!(said.contains("text.jpg") && said.contains("torn.png") && !said.contains("notes.txt"), "{said}");
+    assert!(dir.path().join("photos/red/text.jpg").exists(), "a user's file is never deleted");
+    assert_eq!(fs::read_to_string(dir.path().join("run/split.csv")).unwrap().lines().count(), 31);
+
+    let w = weights().to_str().unwrap();
+    let strict = [
+        "--data",
+        "photos",
+        "--weights",
+        w,
+        "--image-size",
+        SIZE,
+        "--on-bad-image",
+        "fail",
+        "--out",
+        "strict",
+    ];
+    refused(dir.path(), &strict, 3, &["text.jpg", "torn.png"]);
+}
+
+#[test]
+fn predict_says_what_is_wrong() {
+    let dir = with_photos();
+    assert!(support::train("feature-extractor", dir.path(), &["--out", "run"]).status.success());
+    fs::create_dir(dir.path().join("none")).unwrap();
+    fs::write(dir.path().join("names"), "one\ntwo\n").unwrap();
+    let model = fs::read(dir.path().join("run/best.safetensors")).unwrap();
+    fs::write(dir.path().join("cut.safetensors"), &model[..model.len() - 5]).unwrap();
+    let mut huge = model[..4096].to_vec();
+    huge[..8].copy_from_slice(&u64::MAX.to_le_bytes());
+    fs::write(dir.path().join("huge.safetensors"), huge).unwrap();
+    for (arguments, code, names) in [
+        (&["nowhere", "photos"][..], 4, &["nowhere"][..]),
+        (&["none", "photos"], 4, &["best.safetensors"]),
+        (&["cut.safetensors", "photos"], 4, &["cut.safetensors"]),
+        (&["huge.safetensors", "photos"], 4, &["huge.safetensors"]),
+        (&["run"], 2, &["picture"]),
+        (&["run", "none"], 3, &["none"]),
+        (&["run", "nowhere.jpg"], 7, &["1 of 1"]),
+        (&["run", "photos", "--top", "0"], 2, &["top"]),
+        (&["run", "photos", "--csv", "nowhere/x.csv"], 2, &["nowhere"]),
+    ] {
+        let output = run("predict", dir.path(), arguments);
+        let said = stderr(&output);
+        assert_eq!(output.status.code(), Some(code), "{arguments:?}: {said}");
+        for name in names {
+            assert!(
+                said.contains(name) && !said.contains("panicked"),
+                "{arguments:?}: no '{name}' in {said}"
+            );
+        }
+    }
+}

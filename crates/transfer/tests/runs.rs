@@ -1,0 +1,189 @@
+//! The four training binaries and `predict`, from photos to answers, on photos and weights that are drawn.
+
+mod support;
+
+use std::fs;
+use std::path::Path;
+
+use serde_json::Value;
+use support::{draw_classes, run, stderr, train, with_photos};
+
+fn json(path: &Path) -> Value {
+    serde_json::from_slice(&fs::read(path).unwrap()).unwrap()
+}
+
+#[test]
+fn every_method_learns_colours_and_leaves_a_whole_run_folder() {
+    let dir = with_photos();
+    for method in ["feature-extractor", "fine-tune", "custom-layers", "augment"] {
+        let output = train(method, dir.path(), &["--learning-rate", "0.001"]);
+        assert!(output.status.success(), "{method}: {}", stderr(&output));
+        assert!(output.stdout.is_empty(), "figures go to standard output only with --json");
+        let run = dir.path().join(format!("runs/{method}-1"));
+        let metrics = json(&run.join("metrics.json"));
+        for key in ["val_loss", "seconds", "images_per_second", "peak_rss_bytes"] {
+            assert!(metrics[key].is_number(), "{method}: {key} in {metrics}");
+        }
+        assert_eq!(
+            (&metrics["train_images"], &metrics["val_images"], &metrics["classes"]),
+            (&24.into(), &6.into(), &3.into())
+        );
+        let history = fs::read_to_string(run.join("history.csv")).unwrap();
+        assert!(
+            history.starts_with("epoch,accuracy,learning_rate,loss,val_accuracy,val_loss\n"),
+            "{history}"
+        );
+        let epochs = if method == "fine-tune" { 4 } else { 2 };
+        assert_eq!(history.lines().count(), 1 + epochs, "{history}");
+        assert_eq!(fs::read_to_string(run.join("split.csv")).unwrap().lines().count(), 31);
+        let predictions = fs::read_to_string(run.join("predictions.csv")).unwrap();
+        assert!(predictions.starts_with("path,true,predicted,blue,green,red\n"), "{predictions}");
+        assert_eq!(predictions.lines().count(), 7);
+        for model in ["best.safetensors", "last.safetensors"] {
+            assert!(run.join(model).is_file(), "{method}: {model}");
+        }
+    }
+}
+
+#[test]
+fn a_trained_model_names_photos_it_has_not_seen() {
+    let dir = with_photos();
+    let output = train("feature-extractor", dir.path(), &["--json"]);
+    assert!(output.status.success(), "{}", stderr(&output));
+    let metrics: Value = serde_json::from_slice(&output.stdout).expect("the figures, and nothing else");
+    assert_eq!(metrics, json(&dir.path().join("runs/feature-extractor-1/metrics.json")));
+
+    draw_classes(&dir.path().join("new"), 2);
+    fs::write(dir.path().join("new/torn.jpg"), b"\xff\xd8\xff\xe0 no more").unwrap();
+    let output = run(
+        "predict",
+        dir.path(),
+        &["runs/feature-extractor-1", "new", "--json", "--csv", "answers.csv", "--top", "2"],
+    );
+    assert_eq!(output.status.code(), Some(7), "{}", stderr(&output));
+    let answers: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(answers.as_array().unwrap().len(), 7);
+    for answer in answers.as_array().unwrap() {
+        let path = answer["path"].as_str().unwrap();
+        if path.ends_with("torn.jpg") {
+            assert!(answer["error"].as_str().unwrap().contains("torn.jpg"), "{answer}");
+        } else {
+            let class = answer["predictions"][0]["class"].as_str().unwrap();
+            assert!(path.contains(class), "{answer}");
+        }
+    }
+    assert_eq!(fs::read_to_string(dir.path().join("answers.csv")).unwrap().lines().count(), 1 + 6 * 2);
+}
+
+#[test]
+fn runs_are_numbered_and_never_overwritten() {
+    let dir = with_photos();
+    for n in 1..=2 {
+        assert!(train("custom-layers", dir.path(), &[]).status.success());
+        assert!(dir.path().join(format!("runs/custom-layers-{n}/metrics.json")).is_file());
+    }
+    let output = train("custom-layers", dir.path(), &["--out", "runs/custom-layers-1"]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(stderr(&output).contains("not empty"), "{}", stderr(&output));
+}
+
+/// The bits of a run: what it learnt, and what it answered.
+fn bits(folder: &Path, method: &str, name: &str, more: &[&str]) -> [Vec<u8>; 2] {
+    let mut arguments = vec!["--out", name];
+    arguments.extend(more);
+    let output = train(method, folder, &arguments);
+    assert!(output.status.success(), "{method} {more:?}: {}", stderr(&output));
+    ["last.safetensors", "predictions.csv"].map(|file| fs::read(folder.join(name).join(file)).unwrap())
+}
+
+#[test]
+fn the_same_seed_gives_the_same_bits() {
+    let dir = with_photos();
+    for method in ["fine-tune", "augment"] {
+        let one = bits(dir.path(), method, &format!("{method}-1-thread"), &["--threads", "1"]);
+        for (name, more) in [
+            ("2-threads", &["--threads", "2"][..]),
+            ("7-threads", &["--threads", "7"]),
+            ("again-from-the-cache", &["--threads", "1"]),
+            ("no-cache", &["--feature-cache", "off"]),
+            ("own-cache", &["--feature-cache", "features"]),
+        ] {
+            let other = bits(dir.path(), method, &format!("{method}-{name}"), more);
+            assert!(one == other, "{method}: {name} gives other bits");
+        }
+        let other_seed = bits(dir.path(), method, &format!("{method}-seed"), &["--seed", "1"]);
+        assert!(one != other_seed, "{method}: the seed has no effect");
+    }
+}
+
+#[test]
+fn features_are_written_for_classes_and_for_a_flat_folder() {
+    let dir = with_photos();
+    let output = train("feature-extractor", dir.path(), &["--save-features", "features", "--pooling", "avg"]);
+    assert!(output.status.success(), "{}", stderr(&output));
+    let features = graft_tensor::npy::read(dir.path().join("features/features.npy")).unwrap();
+    assert_eq!(*features.shape(), [30, 512]);
+    let paths = fs::read_to_string(dir.path().join("features/paths.csv")).unwrap();
+    assert_eq!(paths.lines().count(), 31);
+    assert!(paths.starts_with("path,class,split\nblue/000.png,blue,"), "{paths}");
+
+    let weights = support::weights().to_str().unwrap();
+    let flat =
+        ["--data", "photos/red", "--weights", weights, "--image-size", "64", "--save-features", "flat"];
+    let output = run("feature-extractor", dir.path(), &flat);
+    assert!(output.status.success(), "{}", stderr(&output));
+    let features = graft_tensor::npy::read(dir.path().join("flat/features.npy")).unwrap();
+    assert_eq!(*features.shape(), [10, 2, 2, 512]);
+    assert!(!dir.path().join("runs/feature-extractor-2").exists(), "nothing was trained");
+}
+
+#[test]
+fn a_preview_shows_variants_and_trains_nothing() {
+    let dir = with_photos();
+    let output = run("augment", dir.path(), &["--data", "photos", "--preview", "3", "--image-size", "48"]);
+    assert!(output.status.success(), "{}", stderr(&output));
+    let sheet = image::open(dir.path().join("augment-preview.png")).unwrap();
+    assert!(sheet.width() > 4 * 48 && sheet.height() >= 3 * 48, "{} × {}", sheet.width(), sheet.height());
+    assert!(!dir.path().join("runs").exists());
+}
+
+#[test]
+fn a_folder_with_its_own_parts_is_measured_on_each() {
+    let dir = tempfile::tempdir().unwrap();
+    for (part, n) in [("train", 6), ("val", 2), ("test", 3)] {
+        draw_classes(&dir.path().join("photos").join(part), n);
+    }
+    let output = train("feature-extractor", dir.path(), &["--class-names", "red,blue"]);
+    assert!(output.status.success(), "{}", stderr(&output));
+    let run = dir.path().join("runs/feature-extractor-1");
+    let metrics = json(&run.join("metrics.json"));
+    assert_eq!(
+        (&metrics["train_images"], &metrics["val_images"], &metrics["test_images"]),
+        (&12.into(), &4.into(), &6.into())
+    );
+    assert!(metrics["test_accuracy"].is_number());
+    let test = fs::read_to_string(run.join("test_predictions.csv")).unwrap();
+    assert!(test.starts_with("path,true,predicted,red,blue\n"), "{test}");
+    assert_eq!(test.lines().count(), 7);
+}
+
+/// Ctrl-C while it trains: the state is saved, and the exit code says what happened.
+#[test]
+#[cfg(unix)]
+fn an_interrupted_run_saves_its_state() {
+    use std::io::{BufRead, BufReader};
+    let dir = with_photos();
+    let weights = support::weights().to_str().unwrap();
+    let arguments = ["--data", "photos", "--weights", weights, "--image-size", "32", "--epochs", "1000000"];
+    let mut command = support::command("feature-extractor", dir.path(), &arguments);
+    let mut child = command.stderr(std::process::Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(child.stderr.take().unwrap()).lines().map(Result::unwrap);
+    lines.find(|l| l.starts_with("Epoch 2/")).expect("a second epoch");
+    let pid = child.id().to_string();
+    assert!(std::process::Command::new("kill").args(["-INT", &pid]).status().unwrap().success());
+    let rest: Vec<_> = lines.collect();
+    assert_eq!(child.wait().unwrap().code(), Some(130), "{rest:?}");
+    let run = dir.path().join("runs/feature-extractor-1");
+    assert!(run.join("last.safetensors").is_file(), "{rest:?}");
+    assert!(fs::read_to_string(run.join("history.csv")).unwrap().lines().count() >= 2);
+}
