@@ -125,7 +125,7 @@ mod tests {
         for len in [0, 1, 3, 16, 1000, 1 << 20] {
             let mut b = Buffer::zeroed(len);
             assert!(b.iter().all(|&v| v == 0.0) && b.len() == len);
-            assert!(len == 0 || b.as_ptr().addr() % ALIGN == 0);
+            assert!(len == 0 || b.as_ptr().addr().is_multiple_of(ALIGN));
             b.fill(1.5);
             assert_eq!(b.clone()[..], b[..]);
         }

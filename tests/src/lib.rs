@@ -12,7 +12,9 @@
 
 use std::path::{Path, PathBuf};
 
+use graft_nn::Sequential;
 use graft_tensor::npz::Npz;
+use graft_weights::WeightsFile;
 
 /// A file of figures from Keras, or `None` after a line that says it is not there.
 pub fn golden(name: &str) -> Option<PathBuf> {
@@ -62,4 +64,17 @@ fn existing(path: &Path) -> Option<PathBuf> {
 fn skipped<T>(why: &str) -> Option<T> {
     println!("skipped: {why}");
     None
+}
+
+/// Gives a network the weights of a file, by layer name; the file may have more.
+///
+/// # Panics
+/// If it cannot be read, or lacks a layer of the network.
+pub fn load_weights(network: &mut Sequential, path: &Path) {
+    let file = WeightsFile::open(path).expect("a readable weights file");
+    for layer in network.layers_mut().iter_mut().filter(|l| !l.weights().is_empty()) {
+        let (kernel, bias) = file.take_layer(layer.name()).expect("a file of the network's layers");
+        layer.set_weight("kernel", kernel).expect("a kernel of the layer's shape");
+        layer.set_weight("bias", bias).expect("a bias of the layer's shape");
+    }
 }

@@ -12,9 +12,8 @@ use graft_nn::optimizers::{Algorithm, Optimizer, OptimizerConfig};
 use graft_nn::{Activation, Sequential};
 use graft_tensor::Tensor;
 use graft_tensor::npz::Npz;
-use graft_tests::{golden_npz, weights};
+use graft_tests::{golden_npz, load_weights, weights};
 use graft_vgg::{Vgg16, preprocess_input};
-use graft_weights::WeightsFile;
 
 /// One of the runs, as `make_golden.py` has it; sizes, pictures and counts are the file's.
 struct Run {
@@ -151,12 +150,7 @@ const HEAD: [(&str, &str, &str); 4] =
 fn model(run: &Run, file: &mut Npz, data: &Pictures, weights: &Path) -> Sequential {
     let [_, height, width, _] = **data.x.shape() else { panic!("pictures are (n, h, w, 3)") };
     let mut model = Vgg16::without_top(height, width).build().unwrap();
-    let weights = WeightsFile::open(weights).unwrap();
-    for layer in model.layers_mut().iter_mut().filter(|l| !l.weights().is_empty()) {
-        let (kernel, bias) = weights.take_layer(layer.name()).unwrap();
-        layer.set_weight("kernel", kernel).unwrap();
-        layer.set_weight("bias", bias).unwrap();
-    }
+    load_weights(&mut model, weights);
     model.freeze_all();
     model.unfreeze_last(run.unfreeze_last).unwrap();
 

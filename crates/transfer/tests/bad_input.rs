@@ -3,10 +3,20 @@
 mod support;
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Output;
 
-use support::{SIZE, draw_classes, files, run, stderr, weights, with_photos};
+use support::{SIZE, draw_classes, run, stderr, weights, with_photos};
+
+/// Every file below a folder, sorted.
+fn files(folder: &Path) -> Vec<PathBuf> {
+    let mut all = Vec::new();
+    for entry in fs::read_dir(folder).into_iter().flatten().map(Result::unwrap) {
+        if entry.path().is_dir() { all.extend(files(&entry.path())) } else { all.push(entry.path()) }
+    }
+    all.sort();
+    all
+}
 
 /// Runs `feature-extractor` on what the test has put into `folder`.
 fn extract(folder: &Path, arguments: &[&str]) -> Output {
@@ -30,7 +40,8 @@ fn refused(folder: &Path, arguments: &[&str], code: i32, names: &[&str]) {
 #[test]
 fn folders_that_are_no_data() {
     let dir = tempfile::tempdir().unwrap();
-    let w = weights().to_str().unwrap();
+    let w = weights();
+    let w = w.to_str().unwrap();
     fs::create_dir_all(dir.path().join("empty")).unwrap();
     fs::create_dir_all(dir.path().join("hollow/a")).unwrap();
     fs::create_dir_all(dir.path().join("hollow/b")).unwrap();
@@ -81,7 +92,8 @@ fn real_weights_cut_off() {
 #[test]
 fn options_that_make_no_sense() {
     let dir = with_photos();
-    let w = weights().to_str().unwrap();
+    let w = weights();
+    let w = w.to_str().unwrap();
     fs::write(dir.path().join("taken"), "a file").unwrap();
     for (more, names) in [
         (&["--image-size", "16"][..], &["image-size", "32", "16"][..]),
@@ -133,7 +145,8 @@ fn bad_pictures_are_named_and_left_out_or_end_the_run() {
     assert!(dir.path().join("photos/red/text.jpg").exists(), "a user's file is never deleted");
     assert_eq!(fs::read_to_string(dir.path().join("run/split.csv")).unwrap().lines().count(), 31);
 
-    let w = weights().to_str().unwrap();
+    let w = weights();
+    let w = w.to_str().unwrap();
     let strict = [
         "--data",
         "photos",

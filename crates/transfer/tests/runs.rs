@@ -127,7 +127,8 @@ fn features_are_written_for_classes_and_for_a_flat_folder() {
     assert_eq!(paths.lines().count(), 31);
     assert!(paths.starts_with("path,class,split\nblue/000.png,blue,"), "{paths}");
 
-    let weights = support::weights().to_str().unwrap();
+    let weights = support::weights();
+    let weights = weights.to_str().unwrap();
     let flat =
         ["--data", "photos/red", "--weights", weights, "--image-size", "64", "--save-features", "flat"];
     let output = run("feature-extractor", dir.path(), &flat);
@@ -173,7 +174,8 @@ fn a_folder_with_its_own_parts_is_measured_on_each() {
 fn an_interrupted_run_saves_its_state() {
     use std::io::{BufRead, BufReader};
     let dir = with_photos();
-    let weights = support::weights().to_str().unwrap();
+    let weights = support::weights();
+    let weights = weights.to_str().unwrap();
     let arguments = ["--data", "photos", "--weights", weights, "--image-size", "32", "--epochs", "1000000"];
     let mut command = support::command("feature-extractor", dir.path(), &arguments);
     let mut child = command.stderr(std::process::Stdio::piped()).spawn().unwrap();

@@ -7,51 +7,39 @@ use std::sync::OnceLock;
 
 use graft_data::Rgb8;
 use graft_kernels::random::{Purpose, Stream};
-use graft_tensor::npy;
 use graft_vgg::Vgg16;
-use serde_json::json;
 
 /// Side of the pictures: the smallest that VGG16 takes.
-pub const SIZE: &str = "32";
+pub(crate) const SIZE: &str = "32";
 
 /// A folder with VGG16's convolutions, freshly drawn, as `weights convert` would write them; it lives as long as the test
 /// program. Random filters are poor filters, but they see colours, and all the machinery is at work.
-pub fn weights() -> &'static Path {
+pub(crate) fn weights() -> PathBuf {
     static FOLDER: OnceLock<tempfile::TempDir> = OnceLock::new();
-    FOLDER.get_or_init(draw_weights).path()
+    FOLDER.get_or_init(draw_weights).path().join("weights")
 }
 
 fn draw_weights() -> tempfile::TempDir {
     let dir = tempfile::tempdir().unwrap();
     let mut network = Vgg16::without_top(32, 32).build().unwrap();
     network.initialize(7);
-    let mut tensors = Vec::new();
-    for (_, layer, w) in network.weights() {
-        let file = format!("{}.{}.npy", layer.name(), w.spec.name);
-        npy::write(dir.path().join(&file), &w.value).unwrap();
-        tensors.push(json!({
-            "layer": layer.name(), "tensor": w.spec.name, "file": file, "shape": w.spec.shape.to_vec(),
-            "dtype": "float32", "sha256": "", "data_sha256": "",
-        }));
-    }
-    let manifest = json!({
-        "format": "graft-weights", "version": 1, "architecture": "VGG16 without its top", "tensors": tensors,
-        "source": {"file": "drawn", "layout": "none", "bytes": 0, "md5": "", "sha256": ""},
-        "preprocessing": null, "licence": null,
+    let layers = network.layers().iter().map(|l| {
+        let tensors = l.weights().iter().map(|w| (w.spec.name, &w.value));
+        (l.name(), tensors.collect())
     });
-    fs::write(dir.path().join("manifest.json"), manifest.to_string()).unwrap();
+    graft_weights::write_folder(dir.path().join("weights"), layers).unwrap();
     dir
 }
 
 /// `n` noisy pictures of each of the classes `red`, `green` and `blue`.
-pub fn draw_classes(root: &Path, n: u64) {
+pub(crate) fn draw_classes(root: &Path, n: u64) {
     for (class, name) in ["red", "green", "blue"].into_iter().enumerate() {
         let folder = root.join(name);
         fs::create_dir_all(&folder).unwrap();
         for i in 0..n {
             let mut noise = Stream::new(1, Purpose::Data, class as u64, i);
             let picture = Rgb8::from_fn(40, 36, |_, _| {
-                let mut pixel = [0; 3].map(|()| 60 + noise.below(80) as u8);
+                let mut pixel = [(); 3].map(|()| 60 + noise.below(80) as u8);
                 pixel[class] += 90;
                 pixel
             });
@@ -61,18 +49,18 @@ pub fn draw_classes(root: &Path, n: u64) {
 }
 
 /// Writes a picture.
-pub fn write_png(path: &Path, picture: &Rgb8) {
+pub(crate) fn write_png(path: &Path, picture: &Rgb8) {
     let (w, h) = (picture.width as u32, picture.height as u32);
     image::save_buffer(path, &picture.data, w, h, image::ColorType::Rgb8).unwrap();
 }
 
 /// Runs a binary of this package in a folder, with a feature cache that is that folder's own.
-pub fn run(binary: &str, folder: &Path, arguments: &[&str]) -> Output {
+pub(crate) fn run(binary: &str, folder: &Path, arguments: &[&str]) -> Output {
     command(binary, folder, arguments).output().unwrap()
 }
 
 /// The same, not yet started.
-pub fn command(binary: &str, folder: &Path, arguments: &[&str]) -> Command {
+pub(crate) fn command(binary: &str, folder: &Path, arguments: &[&str]) -> Command {
     let path = match binary {
         "feature-extractor" => env!("CARGO_BIN_EXE_feature-extractor"),
         "fine-tune" => env!("CARGO_BIN_EXE_fine-tune"),
@@ -89,33 +77,32 @@ pub fn command(binary: &str, folder: &Path, arguments: &[&str]) -> Command {
 }
 
 /// A short training on the drawn photos, with more arguments.
-pub fn train(binary: &str, folder: &Path, more: &[&str]) -> Output {
-    let weights = weights().to_str().unwrap();
+pub(crate) fn train(binary: &str, folder: &Path, more: &[&str]) -> Output {
+    let weights = weights();
     // What comes later on the line does not override: each test says only what is not said here.
-    let mut arguments = vec!["--data", "photos", "--weights", weights, "--image-size", SIZE, "--epochs", "2"];
+    let mut arguments = vec![
+        "--data",
+        "photos",
+        "--weights",
+        weights.to_str().unwrap(),
+        "--image-size",
+        SIZE,
+        "--epochs",
+        "2",
+    ];
     arguments.extend(["--head", "flatten, dense(16, relu), dropout(0.2), dense(classes, softmax)"]);
     arguments.extend(more);
     run(binary, folder, &arguments)
 }
 
 /// What the program said to a person.
-pub fn stderr(output: &Output) -> String {
+pub(crate) fn stderr(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
 }
 
 /// A new folder with photos in it.
-pub fn with_photos() -> tempfile::TempDir {
+pub(crate) fn with_photos() -> tempfile::TempDir {
     let dir = tempfile::tempdir().unwrap();
     draw_classes(&dir.path().join("photos"), 10);
     dir
-}
-
-/// Every file below a folder, sorted.
-pub fn files(folder: &Path) -> Vec<PathBuf> {
-    let mut all = Vec::new();
-    for entry in fs::read_dir(folder).into_iter().flatten().map(Result::unwrap) {
-        if entry.path().is_dir() { all.extend(files(&entry.path())) } else { all.push(entry.path()) }
-    }
-    all.sort();
-    all
 }
