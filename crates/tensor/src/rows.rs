@@ -58,7 +58,7 @@ impl Tensor {
         if let Some(beyond) = rows.iter().find(|&&i| i >= self.rows()) {
             return Err(TensorError::shape("gather_rows", format!("a row {beyond}"), self.shape()));
         }
-        let mut batch = Self::try_zeros(self.shape().with_rows(rows.len()))?;
+        let mut batch = Self::for_overwrite(self.shape().with_rows(rows.len()))?;
         let n = self.row_len();
         let out = batch.data_mut();
         rows.iter().enumerate().for_each(|(at, &i)| out[at * n..(at + 1) * n].copy_from_slice(self.row(i)));
@@ -81,7 +81,7 @@ impl Tensor {
             let expected = format!("rows like those of {}", first.shape());
             return Err(TensorError::shape(op, expected, odd.shape()));
         }
-        let mut all = Self::try_zeros(first.shape().with_rows(parts.iter().map(Self::rows).sum()))?;
+        let mut all = Self::for_overwrite(first.shape().with_rows(parts.iter().map(Self::rows).sum()))?;
         let mut rest = all.data_mut();
         for p in parts {
             let (head, tail) = rest.split_at_mut(p.data().len());

@@ -142,7 +142,7 @@ impl Stored {
     /// [`TensorError::Shape`] if the range is not within the tensor; [`TensorError::OutOfMemory`].
     pub fn rows(&self, rows: Range<usize>) -> Result<Tensor> {
         let row_len = self.row_len("Stored::rows", &rows)?;
-        let mut tensor = Tensor::try_zeros(self.shape.with_rows(rows.len()))?;
+        let mut tensor = Tensor::for_overwrite(self.shape.with_rows(rows.len()))?;
         self.decode(rows.start * row_len, tensor.data_mut());
         Ok(tensor)
     }
@@ -156,7 +156,7 @@ impl Stored {
         for &i in rows {
             row_len = self.row_len("Stored::gather_rows", &(i..i.saturating_add(1)))?;
         }
-        let mut batch = Tensor::try_zeros(self.shape.with_rows(rows.len()))?;
+        let mut batch = Tensor::for_overwrite(self.shape.with_rows(rows.len()))?;
         let out = batch.data_mut();
         rows.iter().enumerate().for_each(|(at, &i)| {
             self.decode(i * row_len, &mut out[at * row_len..(at + 1) * row_len]);

@@ -68,6 +68,16 @@ impl Tensor {
         Ok(Self::from_buffer(shape, Buffer::try_zeroed(len)?))
     }
 
+    /// A tensor of any values, for an operation that writes every one of them ([`Buffer::for_overwrite`]).
+    ///
+    /// # Errors
+    /// [`TensorError::OutOfMemory`].
+    pub fn for_overwrite(shape: impl Into<Shape>) -> Result<Self> {
+        let shape = shape.into();
+        let len = shape.checked_elements().ok_or(graft_kernels::OutOfMemory { len: usize::MAX })?;
+        Ok(Self::from_buffer(shape, Buffer::for_overwrite(len)?))
+    }
+
     /// The same number everywhere.
     pub fn full(shape: impl Into<Shape>, value: f32) -> Self {
         Self::from_fn(shape, |_| value)

@@ -28,7 +28,7 @@ impl<'t> Var<'t> {
         let (isa, algorithm) = (self.tape.isa(), self.tape.algorithm());
         let s = shape(self, w, bias, options)?;
         let b = or_absent(self.tape, bias);
-        let mut y = Tensor::try_zeros([s.n, s.out_h(), s.out_w(), s.cout])?;
+        let mut y = Tensor::for_overwrite([s.n, s.out_h(), s.out_w(), s.cout])?;
         let (x_, w_, b_) = (self.value().data(), w.value().data(), bias.map(|b| b.value().data()));
         conv2d::forward(isa, algorithm, &s, x_, w_, b_, options.relu, y.data_mut());
 
@@ -38,15 +38,15 @@ impl<'t> Var<'t> {
             let dy = back_through_relu(isa, y_kept, dy);
             let mut gradients = [None, None, None];
             if let Some(x) = x_kept {
-                let dw = gradients[1].insert(Tensor::try_zeros(w_shape)?);
+                let dw = gradients[1].insert(Tensor::for_overwrite(w_shape)?);
                 conv2d::backward_weights(isa, algorithm, &s, x.data(), dy.data(), dw.data_mut());
             }
             if bias_wanted {
-                let db = gradients[2].insert(Tensor::try_zeros([s.cout])?);
+                let db = gradients[2].insert(Tensor::for_overwrite([s.cout])?);
                 conv2d::backward_bias(isa, &s, dy.data(), db.data_mut());
             }
             if let Some(w) = w_kept {
-                let dx = gradients[0].insert(Tensor::try_zeros(x_shape)?);
+                let dx = gradients[0].insert(Tensor::for_overwrite(x_shape)?);
                 conv2d::backward_input(isa, algorithm, &s, w.data(), dy.data(), dx.data_mut());
             }
             Ok(gradients)

@@ -21,13 +21,13 @@ impl<'t> Var<'t> {
         sample_weights: Option<&Tensor>,
     ) -> Result<Var<'t>> {
         let rows = Rows::check("softmax_cross_entropy", self, targets, sample_weights)?;
-        let mut probs = Tensor::try_zeros(rows.shape)?;
+        let mut probs = Tensor::for_overwrite(rows.shape)?;
         let mut losses = vec![0.0; rows.n];
         let (x, t) = (self.value().data(), targets.data());
         cross_entropy::forward(rows.isa, rows.n, rows.classes, x, t, probs.data_mut(), &mut losses);
         let (targets, loss) = (targets.clone(), rows.weighted_mean(&losses));
         Ok(self.tape.record(loss, [self], move |dy, _| {
-            let mut dx = Tensor::try_zeros(rows.shape)?;
+            let mut dx = Tensor::for_overwrite(rows.shape)?;
             let (p, t, scale) = (probs.data(), targets.data(), rows.scales(dy.item()?));
             cross_entropy::backward(rows.isa, rows.n, rows.classes, p, t, &scale, dx.data_mut());
             Ok([Some(dx)])
@@ -50,7 +50,7 @@ impl<'t> Var<'t> {
         cross_entropy::forward_probabilities(rows.isa, rows.n, rows.classes, x, t, &mut losses);
         let (outputs, targets, loss) = (self.value().clone(), targets.clone(), rows.weighted_mean(&losses));
         Ok(self.tape.record(loss, [self], move |dy, _| {
-            let mut dx = Tensor::try_zeros(rows.shape)?;
+            let mut dx = Tensor::for_overwrite(rows.shape)?;
             let (o, t, scale) = (outputs.data(), targets.data(), rows.scales(dy.item()?));
             cross_entropy::backward_probabilities(
                 rows.isa,

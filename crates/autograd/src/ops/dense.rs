@@ -17,7 +17,7 @@ impl<'t> Var<'t> {
         let isa = self.tape.isa();
         let s = shape(self, w, bias)?;
         let b = or_absent(self.tape, bias);
-        let mut y = Tensor::try_zeros([s.batch, s.outputs])?;
+        let mut y = Tensor::for_overwrite([s.batch, s.outputs])?;
         let (x_, w_, b_) = (self.value().data(), w.value().data(), bias.map(|b| b.value().data()));
         dense::forward(isa, &s, x_, w_, b_, relu, y.data_mut());
 
@@ -26,15 +26,15 @@ impl<'t> Var<'t> {
             let dy = back_through_relu(isa, y_kept, dy);
             let mut gradients = [None, None, None];
             if let Some(x) = x_kept {
-                let dw = gradients[1].insert(Tensor::try_zeros([s.inputs, s.outputs])?);
+                let dw = gradients[1].insert(Tensor::for_overwrite([s.inputs, s.outputs])?);
                 dense::backward_weights(isa, &s, x.data(), dy.data(), dw.data_mut());
             }
             if bias_wanted {
-                let db = gradients[2].insert(Tensor::try_zeros([s.outputs])?);
+                let db = gradients[2].insert(Tensor::for_overwrite([s.outputs])?);
                 dense::backward_bias(isa, &s, dy.data(), db.data_mut());
             }
             if let Some(w) = w_kept {
-                let dx = gradients[0].insert(Tensor::try_zeros([s.batch, s.inputs])?);
+                let dx = gradients[0].insert(Tensor::for_overwrite([s.batch, s.inputs])?);
                 dense::backward_input(isa, &s, w.data(), dy.data(), dx.data_mut());
             }
             Ok(gradients)

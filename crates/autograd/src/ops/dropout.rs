@@ -28,10 +28,10 @@ impl<'t> Var<'t> {
                 &shape,
             ));
         }
-        let mut y = Tensor::try_zeros(shape)?;
+        let mut y = Tensor::for_overwrite(shape)?;
         dropout::forward(isa, rate, key, &samples, row_len, self.value().data(), y.data_mut());
         Ok(self.tape.record(y, [self], move |dy, _| {
-            let mut dx = Tensor::try_zeros(shape)?;
+            let mut dx = Tensor::for_overwrite(shape)?;
             dropout::backward(isa, rate, key, &samples, row_len, dy.data(), dx.data_mut());
             Ok([Some(dx)])
         }))

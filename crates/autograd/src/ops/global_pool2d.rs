@@ -17,7 +17,7 @@ impl<'t> Var<'t> {
         global_pool2d::average_forward(isa, &s, self.value().data(), y.data_mut());
         let x_shape = *self.shape();
         Ok(self.tape.record(y, [self], move |dy, _| {
-            let mut dx = Tensor::try_zeros(x_shape)?;
+            let mut dx = Tensor::for_overwrite(x_shape)?;
             global_pool2d::average_backward(isa, &s, dy.data(), dx.data_mut());
             Ok([Some(dx)])
         }))
@@ -34,7 +34,7 @@ impl<'t> Var<'t> {
         global_pool2d::max_forward(isa, &s, self.value().data(), y.data_mut());
         let (x, y_kept) = (self.value().clone(), y.clone());
         Ok(self.tape.record(y, [self], move |dy, _| {
-            let mut dx = Tensor::try_zeros(*x.shape())?;
+            let mut dx = Tensor::for_overwrite(*x.shape())?;
             global_pool2d::max_backward(isa, &s, x.data(), y_kept.data(), dy.data(), dx.data_mut());
             Ok([Some(dx)])
         }))
@@ -43,7 +43,7 @@ impl<'t> Var<'t> {
 
 fn shape_and_output(op: &str, x: &Var<'_>) -> Result<(GlobalPool2dShape, Tensor)> {
     let [n, h, w, c] = four(op, "(n, height, width, channels)", x)?;
-    Ok((GlobalPool2dShape { n, hw: h * w, c }, Tensor::try_zeros([n, c])?))
+    Ok((GlobalPool2dShape { n, hw: h * w, c }, Tensor::for_overwrite([n, c])?))
 }
 
 #[cfg(test)]

@@ -36,11 +36,11 @@ impl<'t> Var<'t> {
             };
             TensorError::shape("max_pool2d", expected, self.shape())
         })?;
-        let mut y = Tensor::try_zeros([s.n, s.out_h(), s.out_w(), s.c])?;
+        let mut y = Tensor::for_overwrite([s.n, s.out_h(), s.out_w(), s.c])?;
         max_pool2d::forward(isa, &s, self.value().data(), y.data_mut());
         let x = self.value().clone();
         Ok(self.tape.record(y, [self], move |dy, _| {
-            let mut dx = Tensor::try_zeros(*x.shape())?;
+            let mut dx = Tensor::for_overwrite(*x.shape())?;
             max_pool2d::backward(isa, &s, x.data(), dy.data(), dx.data_mut());
             Ok([Some(dx)])
         }))

@@ -12,7 +12,7 @@ impl<'t> Var<'t> {
     /// If there is no room for the result.
     pub fn relu(&self) -> Result<Var<'t>> {
         let isa = self.tape.isa();
-        let mut y = Tensor::try_zeros(*self.shape())?;
+        let mut y = Tensor::for_overwrite(*self.shape())?;
         relu::forward(isa, self.value().data(), y.data_mut());
         let kept = y.clone();
         Ok(self.tape.record(y, [self], move |dy, _| Ok([Some(back_through_relu(isa, Some(kept), dy))])))

@@ -15,11 +15,11 @@ impl<'t> Var<'t> {
         let shape = *self.shape();
         let &cols = shape.last().ok_or_else(|| TensorError::shape("softmax", "(…, classes)", &shape))?;
         let rows = shape[..shape.len() - 1].iter().product();
-        let mut y = Tensor::try_zeros(shape)?;
+        let mut y = Tensor::for_overwrite(shape)?;
         softmax::forward(isa, rows, cols, self.value().data(), y.data_mut());
         let kept = y.clone();
         Ok(self.tape.record(y, [self], move |dy, _| {
-            let mut dx = Tensor::try_zeros(shape)?;
+            let mut dx = Tensor::for_overwrite(shape)?;
             softmax::backward(isa, rows, cols, kept.data(), dy.data(), dx.data_mut());
             Ok([Some(dx)])
         }))

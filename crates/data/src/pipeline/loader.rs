@@ -174,7 +174,7 @@ impl Batches {
         let samples = self.order[self.at..end].to_vec();
         let Some(pictures) = self.pictures.as_mut().filter(|_| !samples.is_empty()) else { return Ok(None) };
         let Target { height, width, .. } = self.options.target;
-        let mut x = Tensor::try_zeros([samples.len(), height, width, CHANNELS])?;
+        let mut x = Tensor::for_overwrite([samples.len(), height, width, CHANNELS])?;
         for (row, picture) in x.data_mut().chunks_exact_mut(height * width * CHANNELS).zip(pictures) {
             row.copy_from_slice(&picture?.data);
         }
