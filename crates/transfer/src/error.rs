@@ -53,8 +53,8 @@ pub enum Error {
     /// Training left the range of numbers.
     #[error("{0}")]
     Diverged(String),
-    /// Some pictures could not be read; the others were answered.
-    #[error("{failed} of {total} pictures could not be read; the others were answered")]
+    /// Some pictures could not be read; the others, if any, were answered.
+    #[error("{failed} of {total} pictures could not be read, for the reasons above")]
     SomeFailed {
         /// How many failed.
         failed: usize,
@@ -77,7 +77,20 @@ impl Error {
 
     /// A file that the system would not write.
     pub fn write(path: &Path, e: &io::Error) -> Self {
-        Self::output(path, format!("cannot be written ({e})"), "name a folder you may write to with --out")
+        Self::output(
+            path,
+            format!("cannot be written ({e})"),
+            "name a place that you may write to and that has room",
+        )
+    }
+
+    /// A file of our own that the system would not give back.
+    pub fn read(path: &Path, e: &io::Error) -> Self {
+        Self::output(
+            path,
+            format!("cannot be read back ({e})"),
+            "see whether the disk is well, and start again",
+        )
     }
 
     /// A saved model that is not what was hoped for.

@@ -2,6 +2,8 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use crate::progress::note;
+
 /// Raised by the first Ctrl-C (or by a polite `kill`), and looked at between batches.
 pub static INTERRUPTED: AtomicBool = AtomicBool::new(false);
 
@@ -14,11 +16,11 @@ pub fn listen() {
         if INTERRUPTED.swap(true, Ordering::Relaxed) {
             std::process::exit(EXIT_INTERRUPTED);
         }
-        eprintln!("\ninterrupted: ending after this batch (once more to end at once)");
+        note("\ninterrupted: ending after this batch (once more to end at once)");
     };
     // Without a handler Ctrl-C ends the process as ever: a run need not fail for that.
     if let Err(e) = ctrlc::set_handler(handler) {
-        eprintln!("note: Ctrl-C will not save the model ({e})");
+        note(format_args!("note: Ctrl-C will not save the model ({e})"));
     }
 }
 

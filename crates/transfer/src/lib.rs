@@ -20,6 +20,7 @@ pub mod memory;
 pub mod methods;
 pub mod model_file;
 pub mod options;
+pub mod output;
 pub mod pictures;
 pub mod predict;
 pub mod preview;

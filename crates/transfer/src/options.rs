@@ -52,10 +52,12 @@ pub struct Options {
 
     /// The layers grafted on, in one line; `classes` stands for the number of classes
     #[arg(long, value_name = "LAYERS", required = false, help_heading = "Network")]
+    #[serde(skip)] // stands in the recipe, as do the next two
     pub head: String,
 
     /// Passes over the training photos
     #[arg(long, value_name = "N", required = false, help_heading = "Training")]
+    #[serde(skip)]
     pub epochs: u64,
 
     /// Photos to a step
@@ -63,7 +65,14 @@ pub struct Options {
     pub batch_size: usize,
 
     /// Step size of the optimiser
-    #[arg(long, value_name = "X", required = false, help_heading = "Training")]
+    #[arg(
+        long,
+        value_name = "X",
+        required = false,
+        allow_negative_numbers = true,
+        help_heading = "Training"
+    )]
+    #[serde(skip)]
     pub learning_rate: f64,
 
     /// sgd, momentum, nesterov, adam, adamw or rmsprop, with Keras's defaults and arithmetic
@@ -116,8 +125,10 @@ impl Options {
     /// What decides the numbers that a layer makes of a photo, beside the layers and their weights: how it is prepared,
     /// and the kernels, whose sums differ in the last bit from one instruction set to the other.
     pub fn conditions(&self) -> String {
+        /// Goes up whenever decoding, resizing or a kernel gives other bits than before.
+        const REVISION: u32 = 1;
         let Self { resize, exif, .. } = self;
-        format!("{:?}, {resize}, exif {exif}, {}", Preprocessing::Caffe, Isa::current().name())
+        format!("{REVISION}: {:?}, {resize}, exif {exif}, {}", Preprocessing::Caffe, Isa::current().name())
     }
 
     /// [`Options::feature_cache_limit`] in bytes.

@@ -33,11 +33,14 @@ impl Pictures {
     /// [`Error::Data`] if it is no such folder, or has nothing to train on.
     pub fn labelled(options: &Options, threads: usize, preprocess: Preprocess) -> Result<Self> {
         let folder = Folder::scan(&options.data, options.class_names.as_deref())?;
+        let divided = folder.files.iter().any(|f| f.part == Part::Validation);
         let mut verified = verified(folder, options, threads)?;
-        if verified.dataset.count(Part::Validation) == 0 {
+        if divided {
+            note("the folder has validation photos of its own: --validation-split is not used");
+        } else {
             verified.dataset.hold_out(options.validation_split, options.seed)?;
         }
-        eprintln!("{}", verified.dataset.class_table());
+        note(format_args!("\n{}", verified.dataset.class_table()));
         for (a, b) in verified.dataset.duplicates() {
             let (a, b) = (verified.dataset.relative_path(a), verified.dataset.relative_path(b));
             note(format!("warning: {} and {} are the same picture", a.display(), b.display()));

@@ -2,8 +2,10 @@
 //! error; where that is no terminal there are no bars, and each epoch is one line.
 
 use std::fmt::Display;
+use std::io::Write;
 use std::time::Instant;
 
+use graft_data::Part;
 use graft_nn::fit::{Logs, Progress};
 use indicatif::{ProgressBar, ProgressStyle};
 
@@ -44,7 +46,7 @@ impl Default for Epochs {
 
 impl Progress for Epochs {
     fn on_epoch_begin(&mut self, epoch: u64, end: u64, steps: usize) {
-        eprintln!("Epoch {}/{end}", epoch + 1);
+        note(format_args!("Epoch {}/{end}", epoch + 1));
         (self.steps, self.begun) = (steps, Instant::now());
         self.bar = ProgressBar::new(steps as u64)
             .with_style(styled("{pos}/{len} {bar:20.green/dim} {eta} left{msg}"));
@@ -66,7 +68,7 @@ impl Progress for Epochs {
     fn on_epoch_end(&mut self, _epoch: u64, logs: &Logs, seconds: f64) {
         self.bar.finish_and_clear();
         let ms = 1e3 * self.begun.elapsed().as_secs_f64() / self.steps.max(1) as f64;
-        eprintln!("{0}/{0} ━━━━━━━━━━━━━━━━━━━━ {seconds:.1}s {ms:.0}ms/step - {logs}", self.steps);
+        note(format_args!("{0}/{0} ━━━━━━━━━━━━━━━━━━━━ {seconds:.1}s {ms:.0}ms/step - {logs}", self.steps));
     }
 
     fn on_message(&mut self, text: &str) {
@@ -74,7 +76,35 @@ impl Progress for Epochs {
     }
 }
 
-/// A line for the person who watches.
+/// A pass over photos that are only measured.
+pub struct Measuring {
+    bar: ProgressBar,
+    part: Part,
+}
+
+impl Measuring {
+    /// Nothing to be seen yet.
+    pub fn new(part: Part) -> Self {
+        Self { bar: ProgressBar::hidden(), part }
+    }
+}
+
+impl Progress for Measuring {
+    fn on_evaluation_batch_end(&mut self, step: usize, steps: usize) {
+        if step == 0 {
+            let message = format!("{} photos", self.part);
+            self.bar = ProgressBar::new(steps as u64)
+                .with_style(styled("{msg} {bar:20.green/dim} {eta} left"))
+                .with_message(message);
+        }
+        self.bar.set_position(step as u64 + 1);
+        if step + 1 == steps {
+            self.bar.finish_and_clear();
+        }
+    }
+}
+
+/// A line for the person who watches. If nobody does any more, as when a pager was quit, the run goes on all the same.
 pub fn note(text: impl Display) {
-    eprintln!("{text}");
+    let _ = writeln!(std::io::stderr(), "{text}");
 }

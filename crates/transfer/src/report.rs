@@ -1,15 +1,16 @@
 //! What a run leaves on disk beside its model: how the photos were divided, how each was answered, and the figures.
 
 use graft_data::{Dataset, Part};
-use graft_nn::fit::{Evaluation, History};
+use graft_nn::fit::Evaluation;
 use graft_nn::metrics::{ConfusionMatrix, argmax};
 use serde::Serialize;
 
 use crate::pictures::shown;
+use crate::run_folder::SPLIT;
 use crate::{Result, RunFolder};
 
-/// The figures of a run, `metrics.json`. `val_…` are those of the last epoch, `best_…` of the epoch with the smallest
-/// `val_loss`; what was not measured is null.
+/// The figures of a run, `metrics.json`. `val_…` are those of the last epoch, `best_…` of the epoch whose model was
+/// saved as the best; what was not measured is null.
 #[derive(Debug, Clone, Serialize)]
 pub struct Metrics {
     /// The method.
@@ -22,7 +23,7 @@ pub struct Metrics {
     pub val_accuracy: Option<f64>,
     /// Mean cross-entropy of the validation photos.
     pub val_loss: Option<f64>,
-    /// The epoch with the smallest `val_loss`, from 1.
+    /// The epoch with the smallest `val_loss` (without validation photos: `loss`), from 1.
     pub best_epoch: Option<u64>,
     /// Its `val_accuracy`.
     pub best_val_accuracy: Option<f64>,
@@ -54,9 +55,19 @@ pub struct Metrics {
     pub threads: usize,
     /// The seed.
     pub seed: u64,
-    /// Precision, recall and F1 of each class on the validation photos.
+    /// The validation photos class by class.
+    #[serde(flatten)]
+    pub by_class: ByClass,
+    /// The test photos class by class.
+    pub test: Option<ByClass>,
+}
+
+/// How the model does on some photos, class by class.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct ByClass {
+    /// Precision, recall and F1 of each class.
     pub per_class: Vec<ClassFigures>,
-    /// How many validation photos of each class (row) were given each name (column).
+    /// How many photos of each class (row) were given each name (column).
     pub confusion_matrix: Vec<Vec<u64>>,
 }
 
@@ -79,10 +90,7 @@ pub struct ClassFigures {
 ///
 /// # Errors
 /// If an answer is not a number.
-pub fn by_class(
-    evaluation: &Evaluation,
-    class_names: &[String],
-) -> Result<(Vec<ClassFigures>, Vec<Vec<u64>>)> {
+pub fn by_class(evaluation: &Evaluation, class_names: &[String]) -> Result<ByClass> {
     let matrix = ConfusionMatrix::of(&evaluation.probabilities, &evaluation.labels)?;
     let figures = class_names.iter().zip(matrix.report()).map(|(class, r)| ClassFigures {
         class: class.clone(),
@@ -93,15 +101,7 @@ pub fn by_class(
     });
     let n = class_names.len();
     let rows = (0..n).map(|truth| (0..n).map(|named| matrix.count(truth, named)).collect()).collect();
-    Ok((figures.collect(), rows))
-}
-
-/// The epoch whose `val_loss` is smallest, with its two figures.
-pub fn best_epoch(history: &History) -> Option<(u64, f64, f64)> {
-    let epochs = history.epochs.iter();
-    let measured =
-        epochs.filter_map(|e| Some((e.epoch, e.logs.get("val_loss")?, e.logs.get("val_accuracy")?)));
-    measured.min_by(|a, b| a.1.total_cmp(&b.1))
+    Ok(ByClass { per_class: figures.collect(), confusion_matrix: rows })
 }
 
 /// `split.csv`: path, class and part of every photo.
@@ -113,11 +113,7 @@ pub fn write_split(folder: &RunFolder, dataset: &Dataset) -> Result<()> {
         let s = &dataset.samples[i];
         [shown(dataset.relative_path(i)), dataset.class_names[s.label].clone(), s.part.to_string()]
     };
-    folder.write_csv(
-        "split.csv",
-        ["path", "class", "split"].map(String::from),
-        (0..dataset.samples.len()).map(row),
-    )
+    folder.write_csv(SPLIT, ["path", "class", "split"].map(String::from), (0..dataset.samples.len()).map(row))
 }
 
 /// `predictions.csv` and the like: path, true class, the class it was given, and the probability of each class.

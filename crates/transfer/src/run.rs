@@ -5,8 +5,9 @@ use std::time::Instant;
 
 use graft_data::{Folder, Part};
 use graft_kernels::Isa;
+use graft_nn::fit::Evaluation;
 use graft_nn::head::Head;
-use graft_nn::summary;
+use graft_nn::{Sequential, summary};
 use graft_vgg::Preprocessing;
 use serde::Serialize;
 
@@ -14,9 +15,11 @@ use crate::base::{BASE_LICENCE, Base};
 use crate::memory::peak_rss_bytes;
 use crate::methods::Method;
 use crate::model_file::ModelCard;
+use crate::output::to_stdout;
 use crate::pictures::{Pictures, preprocess};
 use crate::progress::note;
 use crate::report::{self, Metrics};
+use crate::run_folder::OPTIONS;
 use crate::training::{Trained, Training};
 use crate::{Error, Options, Recipe, Result, RunFolder, interrupt, save_features};
 
@@ -31,7 +34,7 @@ pub fn finish(result: Result<()>) -> ExitCode {
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(e) => {
-            eprintln!("error: {e}");
+            note(format_args!("error: {e}"));
             ExitCode::from(e.exit_code())
         }
     }
@@ -62,20 +65,22 @@ struct Resolved<'a> {
 
 fn run<M: Method>(method: &M) -> Result<()> {
     let begun = Instant::now();
-    let (recipe, options) = (method.resolved(), method.options());
-    let threads = prepare(options.threads)?;
-    let head = check(&recipe, options)?;
+    let recipe = method.resolved();
+    let threads = prepare(method.options().threads)?;
+    let head = check(&recipe, method.options())?;
     if method.instead_of_training(threads)? {
         return Ok(());
     }
-    let folder = RunFolder::create(options.out.as_deref(), recipe.method)?;
-    let outcome = train(method, &recipe, &head, threads, &folder, begun);
-    if outcome.is_err() {
-        folder.discard_if_empty();
+    let folder = RunFolder::create(method.options().out.as_deref(), recipe.method)?;
+    let outcome = Run { method, recipe: &recipe, threads, folder: &folder, begun }.train(&head);
+    if outcome.is_err() && !folder.has_model() {
+        folder.discard();
     }
     let metrics = outcome?;
-    if options.json {
-        println!("{}", serde_json::to_string_pretty(&metrics).map_err(|e| Error::Usage(e.to_string()))?);
+    if method.options().json {
+        to_stdout(
+            &(serde_json::to_string_pretty(&metrics).map_err(|e| Error::Usage(e.to_string()))? + "\n"),
+        )?;
     }
     Ok(())
 }
@@ -98,6 +103,9 @@ pub fn prepare(threads: Option<usize>) -> Result<usize> {
     Ok(threads)
 }
 
+/// More photos than anybody puts into a step, and few enough to count with.
+const MAX_BATCH: usize = 1 << 16;
+
 /// What can be said without looking at a single photo.
 fn check(recipe: &Recipe, options: &Options) -> Result<Head> {
     let refuse = |what: &str, expected: &str, got: &dyn std::fmt::Display| {
@@ -107,8 +115,11 @@ fn check(recipe: &Recipe, options: &Options) -> Result<Head> {
     if recipe.epochs == 0 {
         return refuse("epochs", "at least 1", &recipe.epochs);
     }
-    if options.batch_size == 0 {
-        return refuse("batch-size", "at least 1", &options.batch_size);
+    if !(1..=MAX_BATCH).contains(&options.batch_size) {
+        return refuse("batch-size", &format!("from 1 to {MAX_BATCH}"), &options.batch_size);
+    }
+    if !positive(options.feature_cache_limit) {
+        return refuse("feature-cache-limit", "a number above 0", &options.feature_cache_limit);
     }
     if options.image_size < graft_vgg::MIN_SIZE {
         return refuse("image-size", "at least 32, as five poolings halve it", &options.image_size);
@@ -136,145 +147,149 @@ fn check(recipe: &Recipe, options: &Options) -> Result<Head> {
     options.head.parse().map_err(|e| Error::Usage(format!("--head: {e}")))
 }
 
-fn train<M: Method>(
-    method: &M,
-    recipe: &Recipe,
-    head: &Head,
+/// A run under way.
+struct Run<'a, M> {
+    method: &'a M,
+    recipe: &'a Recipe,
     threads: usize,
-    folder: &RunFolder,
+    folder: &'a RunFolder,
     begun: Instant,
-) -> Result<Metrics> {
-    let options = method.options();
-    // A wrong folder or file is told before a right one is read through.
-    Folder::scan(&options.data, options.class_names.as_deref())?;
-    let base = Base::load(&options.weights, options.image_size, options.pooling)?;
-    note(format!("base: VGG16 without its top, weights from {}", base.path.display()));
-    note(format!("      {BASE_LICENCE}"));
-    note(format!(
-        "photos: {}, to {1} × {1} by {2}; pixels: {3}",
-        options.data.display(),
-        options.image_size,
-        options.resize,
-        Preprocessing::Caffe
-    ));
-    let pictures = Pictures::labelled(options, threads, preprocess(Preprocessing::Caffe))?;
-    let dataset = &pictures.dataset;
-
-    if let Some(to) = method.save_features() {
-        save_features::write(to, &base.network, &pictures, options)?;
-    }
-    let mut network = base.network;
-    let base_layers = network.layers().len();
-    if recipe.unfreeze_last > base_layers {
-        return Err(Error::Usage(format!(
-            "--unfreeze-last must be at most {base_layers}, the base's layers, got {}",
-            recipe.unfreeze_last
-        )));
-    }
-    let classes = dataset.class_names.len();
-    let layers = head.layers(classes).map_err(|e| Error::Usage(format!("--head: {e}")))?;
-    network.push_all(&layers).map_err(|e| Error::Usage(format!("--head: {e}")))?;
-    network.initialize(options.seed);
-    network.set_trainable(base_layers - recipe.unfreeze_last..base_layers, true);
-    eprintln!("{}", summary(&network, recipe.method, None, true));
-
-    let card = ModelCard {
-        format: ModelCard::FORMAT,
-        method: recipe.method.to_owned(),
-        architecture: network.config(),
-        class_names: dataset.class_names.clone(),
-        image_size: options.image_size,
-        resize: options.resize,
-        exif: options.exif,
-        preprocessing: Preprocessing::Caffe,
-        base_weights: base.path.display().to_string(),
-        base_licence: BASE_LICENCE.to_owned(),
-    };
-    folder.write_json("options.json", &Resolved { recipe, options, weights_file: &base.path })?;
-    report::write_split(folder, dataset)?;
-    let training = Training { recipe, options, pictures: &pictures, base_layers, card: &card, folder };
-    let training_begun = Instant::now();
-    let trained = training.run(&mut network)?;
-    let training_seconds = training_begun.elapsed().as_secs_f64();
-
-    let metrics = metrics(
-        recipe,
-        options,
-        &pictures,
-        &trained,
-        threads,
-        [begun.elapsed().as_secs_f64(), training_seconds],
-    )?;
-    for (part, evaluation) in [(Part::Validation, &trained.validation), (Part::Test, &trained.test)] {
-        if let Some(evaluation) = evaluation {
-            report::write_predictions(folder, part, dataset, evaluation)?;
-        }
-    }
-    folder.write_json("metrics.json", &metrics)?;
-    tell(&metrics, folder);
-    Ok(metrics)
 }
 
-fn metrics(
-    recipe: &Recipe,
-    options: &Options,
-    pictures: &Pictures,
-    trained: &Trained,
-    threads: usize,
-    [seconds, training_seconds]: [f64; 2],
-) -> Result<Metrics> {
-    let dataset = &pictures.dataset;
-    let epochs = trained.history.epochs.len();
-    let last = |name: &str| trained.history.last().and_then(|e| e.logs.get(name));
-    let best = report::best_epoch(&trained.history);
-    let by_class =
-        trained.validation.as_ref().map(|v| report::by_class(v, &dataset.class_names)).transpose()?;
-    let (per_class, confusion_matrix) = by_class.unwrap_or_default();
-    let train_images = dataset.count(Part::Train);
-    Ok(Metrics {
-        method: recipe.method.to_owned(),
-        accuracy: last("accuracy"),
-        loss: last("loss"),
-        val_accuracy: trained.validation.as_ref().map(|v| v.accuracy),
-        val_loss: trained.validation.as_ref().map(|v| v.loss),
-        best_epoch: best.map(|b| b.0 + 1),
-        best_val_loss: best.map(|b| b.1),
-        best_val_accuracy: best.map(|b| b.2),
-        test_accuracy: trained.test.as_ref().map(|t| t.accuracy),
-        test_loss: trained.test.as_ref().map(|t| t.loss),
-        train_images,
-        val_images: dataset.count(Part::Validation),
-        test_images: dataset.count(Part::Test),
-        classes: dataset.class_names.len(),
-        epochs,
-        seconds,
-        images_per_second: (train_images * epochs) as f64 / training_seconds,
-        peak_rss_bytes: peak_rss_bytes(),
-        isa: Isa::current().name(),
-        threads,
-        seed: options.seed,
-        per_class,
-        confusion_matrix,
-    })
+impl<M: Method> Run<'_, M> {
+    fn train(&self, head: &Head) -> Result<Metrics> {
+        let (recipe, options, folder) = (self.recipe, self.method.options(), self.folder);
+        // What is wrong with the folder, the weights or the head is told before thousands of photos are decoded.
+        self.method.save_features().map_or(Ok(()), save_features::check_folder)?;
+        let class_names = Folder::scan(&options.data, options.class_names.as_deref())?.class_names;
+        let base = Base::load(&options.weights, options.image_size, options.pooling)?;
+        let base_layers = base.network.layers().len();
+        self.tell_inputs(&base);
+        let network = graft(base.network, head, class_names.len(), recipe.unfreeze_last, options.seed)?;
+        let pictures = Pictures::labelled(options, self.threads, preprocess(Preprocessing::Caffe))?;
+        note(format_args!("\n{}", summary(&network, recipe.method, None, true)));
+
+        let card = ModelCard {
+            format: ModelCard::FORMAT,
+            method: recipe.method.to_owned(),
+            architecture: network.config(),
+            class_names,
+            image_size: options.image_size,
+            resize: options.resize,
+            exif: options.exif,
+            preprocessing: Preprocessing::Caffe,
+            base_weights: base.path.display().to_string(),
+            base_licence: BASE_LICENCE.to_owned(),
+        };
+        folder.write_json(OPTIONS, &Resolved { recipe, options, weights_file: &base.path })?;
+        report::write_split(folder, &pictures.dataset)?;
+        if let Some(to) = self.method.save_features() {
+            save_features::write(to, &network, base_layers, &pictures, options)?;
+        }
+        let begun = Instant::now();
+        let mut network = network;
+        let training = Training { recipe, options, pictures: &pictures, base_layers, card: &card, folder };
+        let trained = training.run(&mut network)?;
+        let metrics = self.metrics(&pictures, &trained, begun.elapsed().as_secs_f64())?;
+        for (part, evaluation) in [(Part::Validation, &trained.validation), (Part::Test, &trained.test)] {
+            if let Some(evaluation) = evaluation {
+                report::write_predictions(folder, part, &pictures.dataset, evaluation)?;
+            }
+        }
+        folder.write_json("metrics.json", &metrics)?;
+        tell(&metrics, folder);
+        Ok(metrics)
+    }
+
+    /// What is used, before it is used.
+    fn tell_inputs(&self, base: &Base) {
+        let options = self.method.options();
+        note(format_args!("base: VGG16 without its top, weights from {}", base.path.display()));
+        note(format_args!("      {BASE_LICENCE}"));
+        let (data, side, resize) = (options.data.display(), options.image_size, options.resize);
+        note(format_args!(
+            "photos: {data}, to {side} × {side} by {resize}; pixels: {}",
+            Preprocessing::Caffe
+        ));
+    }
+
+    fn metrics(&self, pictures: &Pictures, trained: &Trained, training_seconds: f64) -> Result<Metrics> {
+        let dataset = &pictures.dataset;
+        let epochs = trained.history.epochs.len();
+        let last = |name: &str| trained.history.last().and_then(|e| e.logs.get(name));
+        let best = |name: &str| trained.best.as_ref().and_then(|e| e.logs.get(name));
+        let by_class = |e: &Option<Evaluation>| {
+            e.as_ref().map(|e| report::by_class(e, &dataset.class_names)).transpose()
+        };
+        let train_images = dataset.count(Part::Train);
+        Ok(Metrics {
+            method: self.recipe.method.to_owned(),
+            accuracy: last("accuracy"),
+            loss: last("loss"),
+            val_accuracy: trained.validation.as_ref().map(|v| v.accuracy),
+            val_loss: trained.validation.as_ref().map(|v| v.loss),
+            best_epoch: trained.best.as_ref().map(|b| b.epoch + 1),
+            best_val_loss: best("val_loss"),
+            best_val_accuracy: best("val_accuracy"),
+            test_accuracy: trained.test.as_ref().map(|t| t.accuracy),
+            test_loss: trained.test.as_ref().map(|t| t.loss),
+            train_images,
+            val_images: dataset.count(Part::Validation),
+            test_images: dataset.count(Part::Test),
+            classes: dataset.class_names.len(),
+            epochs,
+            seconds: self.begun.elapsed().as_secs_f64(),
+            images_per_second: (train_images * epochs) as f64 / training_seconds,
+            peak_rss_bytes: peak_rss_bytes(),
+            isa: Isa::current().name(),
+            threads: self.threads,
+            seed: self.method.options().seed,
+            by_class: by_class(&trained.validation)?.unwrap_or_default(),
+            test: by_class(&trained.test)?,
+        })
+    }
+}
+
+/// The base with the head on top, its first weights drawn, and the base's last layers unfrozen.
+fn graft(
+    mut base: Sequential,
+    head: &Head,
+    classes: usize,
+    unfreeze_last: usize,
+    seed: u64,
+) -> Result<Sequential> {
+    let in_head = |e: &dyn std::fmt::Display| Error::Usage(format!("--head: {e}"));
+    base.unfreeze_last(unfreeze_last).map_err(|e| Error::Usage(format!("--unfreeze-last: {e}")))?;
+    base.push_all(&head.layers(classes).map_err(|e| in_head(&e))?).map_err(|e| in_head(&e))?;
+    base.initialize(seed);
+    Ok(base)
 }
 
 /// The result, and where it lies.
 fn tell(m: &Metrics, folder: &RunFolder) {
-    let figure = |name: &str, accuracy: Option<f64>, loss: Option<f64>, n: usize| {
+    let figure = |name: String, accuracy: Option<f64>, loss: Option<f64>, n: usize| {
         if let (Some(a), Some(l)) = (accuracy, loss) {
-            eprintln!("{name}: accuracy {a:.4}, loss {l:.4} on {n} photos");
+            note(format_args!("{name}: accuracy {a:.4}, loss {l:.4} on {n} photos"));
         }
     };
-    eprintln!();
-    figure("validation", m.val_accuracy, m.val_loss, m.val_images);
-    figure("test", m.test_accuracy, m.test_loss, m.test_images);
+    note("");
+    figure(format!("validation, last epoch ({})", m.epochs), m.val_accuracy, m.val_loss, m.val_images);
+    if let Some(epoch) = m.best_epoch {
+        figure(
+            format!("validation, best epoch ({epoch})"),
+            m.best_val_accuracy,
+            m.best_val_loss,
+            m.val_images,
+        );
+    }
+    figure("test, last epoch".to_owned(), m.test_accuracy, m.test_loss, m.test_images);
     let memory = m
         .peak_rss_bytes
         .map_or_else(String::new, |b| format!(", {:.0} MB of memory at most", b as f64 / 1e6));
-    eprintln!("{:.1} s{memory}", m.seconds);
+    note(format_args!("{:.1} s{memory}", m.seconds));
     let folder = folder.path().display();
-    eprintln!(
-        "results: {folder}/ (best and last model, metrics.json, history.csv, predictions.csv, split.csv)"
-    );
-    eprintln!("to use it: predict {folder} PHOTO…");
+    note(format_args!(
+        "results: {folder}/ (both models, metrics.json, history.csv, predictions.csv, split.csv)"
+    ));
+    note(format_args!("to use the best model: predict {folder} PHOTO…   (--last: that of the last epoch)"));
 }

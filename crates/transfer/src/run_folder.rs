@@ -11,10 +11,23 @@ use crate::{Error, Result};
 /// The folder in which runs are numbered unless `--out` names one.
 const RUNS: &str = "runs";
 
+/// The model with the smallest `val_loss`.
+pub const BEST: &str = "best.safetensors";
+/// The model as training left it.
+pub const LAST: &str = "last.safetensors";
+/// What was asked for.
+pub const OPTIONS: &str = "options.json";
+/// Which photo was in which part.
+pub const SPLIT: &str = "split.csv";
+/// The figures of each epoch.
+pub const HISTORY: &str = "history.csv";
+
 /// The folder of one run.
 #[derive(Debug, Clone)]
 pub struct RunFolder {
     path: PathBuf,
+    /// The folders that were made for it, the outermost first.
+    made: Vec<PathBuf>,
 }
 
 impl RunFolder {
@@ -34,20 +47,28 @@ impl RunFolder {
         match fs::read_dir(path).map(|mut entries| entries.next().is_some()) {
             Ok(true) => return refuse("the folder is not empty, and a run never overwrites"),
             Err(_) if path.exists() => return refuse("a file stands where the run's folder is to be"),
-            _ => fs::create_dir_all(path).map_err(|e| Error::write(path, &e))?,
+            _ => {}
         }
-        tempfile::tempfile_in(path).map_err(|e| Error::write(path, &e))?;
-        Ok(Self { path: path.to_owned() })
+        let folder = Self { path: path.to_owned(), made: make(path)? };
+        // Whether it can be written to is better known before the training than after.
+        if let Err(e) = tempfile::tempfile_in(path) {
+            folder.discard();
+            return Err(Error::write(path, &e));
+        }
+        Ok(folder)
     }
 
     fn create_numbered(runs: &Path, method: &str) -> Result<Self> {
-        fs::create_dir_all(runs).map_err(|e| Error::write(runs, &e))?;
+        let mut made = make(runs)?;
         let mut n = 1;
         loop {
             let path = runs.join(format!("{method}-{n}"));
             // `create_dir` fails if the folder is there, so that two runs started at once get two folders.
             match fs::create_dir(&path) {
-                Ok(()) => return Ok(Self { path }),
+                Ok(()) => {
+                    made.push(path.clone());
+                    return Ok(Self { path, made });
+                }
                 Err(e) if e.kind() == io::ErrorKind::AlreadyExists => n += 1,
                 Err(e) => return Err(Error::write(&path, &e)),
             }
@@ -64,10 +85,18 @@ impl RunFolder {
         self.path.join(name)
     }
 
-    /// Takes the folder away again if nothing was written into it.
-    pub fn discard_if_empty(&self) {
+    /// Whether a model has been saved: then the folder is of use, however the run ended.
+    pub fn has_model(&self) -> bool {
+        [BEST, LAST].iter().any(|name| self.file(name).exists())
+    }
+
+    /// Takes back what a run that came to nothing has written and made, and no more.
+    pub fn discard(&self) {
+        for name in [OPTIONS, SPLIT, HISTORY] {
+            let _ = fs::remove_file(self.file(name));
+        }
         // `remove_dir` refuses a folder with content, which is just what is wanted.
-        let _ = fs::remove_dir(&self.path);
+        self.made.iter().rev().for_each(|folder| drop(fs::remove_dir(folder)));
     }
 
     /// Writes a JSON file.
@@ -105,4 +134,13 @@ impl RunFolder {
         let path = self.file(name);
         graft_tensor::write_atomically(&path, |w| f(w)).map_err(|e| Error::write(&path, &e))
     }
+}
+
+/// Makes a folder and those it lies in, as far as they are missing; tells which, the outermost first.
+fn make(path: &Path) -> Result<Vec<PathBuf>> {
+    let missing = path.ancestors().take_while(|p| !p.as_os_str().is_empty() && !p.exists());
+    let mut missing: Vec<_> = missing.map(Path::to_owned).collect();
+    missing.reverse();
+    fs::create_dir_all(path).map_err(|e| Error::write(path, &e))?;
+    Ok(missing)
 }

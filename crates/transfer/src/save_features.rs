@@ -30,19 +30,25 @@ pub fn of_flat_folder(to: &Path, options: &Options, threads: usize) -> Result<bo
     if Folder::layout(&options.data)? != Layout::Flat {
         return Ok(false);
     }
-    make_folder(to)?;
+    check_folder(to)?;
     let base = Base::load(&options.weights, options.image_size, options.pooling)?;
     let pictures = Pictures::unlabelled(options, threads, preprocess(Preprocessing::Caffe))?;
-    write(to, &base.network, &pictures, options)?;
+    write(to, &base.network, base.network.layers().len(), &pictures, options)?;
     Ok(true)
 }
 
-/// Writes the features of all photos.
+/// Writes the features of all photos: what the base, the first layers of the network, makes of them.
 ///
 /// # Errors
 /// If a photo can no longer be read, or the files not be written.
-pub fn write(to: &Path, base: &Sequential, pictures: &Pictures, options: &Options) -> Result<()> {
-    make_folder(to)?;
+pub fn write(
+    to: &Path,
+    network: &Sequential,
+    base_layers: usize,
+    pictures: &Pictures,
+    options: &Options,
+) -> Result<()> {
+    check_folder(to)?;
     let dataset = &pictures.dataset;
     let samples: Vec<_> = (0..dataset.samples.len()).collect();
     let extractor = Extractor {
@@ -52,7 +58,8 @@ pub fn write(to: &Path, base: &Sequential, pictures: &Pictures, options: &Option
         limit: options.feature_cache_limit(),
         precision: options.feature_precision.into(),
     };
-    let store = extractor.extract(base, base.layers().len(), &samples, None)?;
+    let store = extractor.extract(network, base_layers, &samples, None)?;
+    fs::create_dir_all(to).map_err(|e| Error::write(to, &e))?;
     let mut shape = vec![samples.len()];
     shape.extend(store.shape().iter());
     let rows = samples.chunks(ROWS_AT_ONCE).map(|chunk| store.batch(chunk).map_err(io::Error::other));
@@ -81,6 +88,16 @@ fn write_paths(file: &Path, pictures: &Pictures) -> Result<()> {
     graft_tensor::write_atomically(file, |w| write(w)).map_err(|e| Error::write(file, &e))
 }
 
-fn make_folder(path: &Path) -> Result<()> {
-    fs::create_dir_all(path).map_err(|e| Error::write(path, &e))
+/// Whether features may be written there: never over others.
+///
+/// # Errors
+/// [`Error::Output`] if the folder holds something, or is none.
+pub fn check_folder(to: &Path) -> Result<()> {
+    match fs::read_dir(to).map(|mut entries| entries.next().is_some()) {
+        Ok(true) => Err(Error::output(to, "the folder is not empty", "name a new one with --save-features")),
+        Err(_) if to.exists() => {
+            Err(Error::output(to, "a file stands there", "name a folder with --save-features"))
+        }
+        _ => Ok(()),
+    }
 }

@@ -8,16 +8,17 @@ use graft_nn::callbacks::{
     CSVLogger, Callback, Checkpoint, EarlyStopping, LearningRateScheduler, ModelCheckpoint, Monitor,
     SaveWhen, StuckLoss, TerminateOnNaN, Which,
 };
-use graft_nn::fit::{Batches, Evaluation, FitError, History, Silent, Trainer};
+use graft_nn::fit::{Batches, EpochLogs, Evaluation, FitError, History, Trainer};
 use graft_nn::losses::{ClassWeight, Loss};
 use graft_nn::optimizers::{Optimizer, OptimizerConfig};
 
 use crate::batches::{FeatureBatches, Order, PictureBatches};
 use crate::features::{CacheChoice, Extractor, FeatureStore, PICTURES_AT_ONCE};
-use crate::interrupt::INTERRUPTED;
+use crate::interrupt::{INTERRUPTED, is_interrupted};
 use crate::model_file::{self, ModelCard};
 use crate::pictures::Pictures;
-use crate::progress::{Epochs, note};
+use crate::progress::{Epochs, Measuring, note};
+use crate::run_folder::{BEST, HISTORY, LAST};
 use crate::{Error, Options, Recipe, Result, RunFolder, options};
 
 /// All that a training run needs.
@@ -40,6 +41,8 @@ pub struct Training<'a> {
 pub struct Trained {
     /// The figures of each epoch.
     pub history: History,
+    /// Those of the epoch whose model was saved as the best.
+    pub best: Option<EpochLogs>,
     /// The last model on the validation photos, if there are any.
     pub validation: Option<Evaluation>,
     /// The last model on the test photos, if there are any.
@@ -70,10 +73,12 @@ impl Training<'_> {
         let loader = self.pictures.loader(self.options.batch_size)?;
         // The last phase has the least frozen. What it needs is computed first; a warm-up's features lie further up
         // and are made from those.
-        phases.last().into_iter().for_each(|last| self.freeze(network, last));
+        if let Some(last) = phases.last() {
+            self.freeze(network, last);
+        }
         let features = self.features(network, None)?;
         let mut history = History::default();
-        let mut checkpoint = self.checkpoint()?;
+        let mut checkpoint = self.checkpoint(features.is_some())?;
         for (i, phase) in phases.iter().enumerate() {
             self.freeze(network, phase);
             if let [_, _, ..] = phases[..] {
@@ -85,18 +90,37 @@ impl Training<'_> {
                 let rate = phase.learning_rate;
                 note(format!("Phase {} of {}: {what}, at a learning rate of {rate}", i + 1, phases.len()));
             }
-            let further_up = features.as_ref().filter(|f| f.cut < self.cut(network));
-            let further_up =
-                further_up.map(|below| self.features(network, Some(below))).transpose()?.flatten();
-            let here = further_up.as_ref().or(features.as_ref());
+            let own = self.features_of_phase(network, features.as_ref())?;
+            let here = own.as_ref().or(features.as_ref());
             let part = self.run_phase(network, phase, i > 0, here, &loader, &mut checkpoint)?;
             history.epochs.extend(part.epochs);
             if part.interrupted {
-                return Err(Error::Interrupted(self.folder.path().to_owned()));
+                return Err(self.interrupted());
             }
         }
+        let best =
+            checkpoint.best().map(|b| EpochLogs { epoch: b.epoch, logs: b.logs.clone(), seconds: 0.0 });
         let mut evaluate = |part| self.evaluate(network, part, features.as_ref(), &loader);
-        Ok(Trained { history, validation: evaluate(Part::Validation)?, test: evaluate(Part::Test)? })
+        let (validation, test) = (evaluate(Part::Validation)?, evaluate(Part::Test)?);
+        if is_interrupted() {
+            Err(self.interrupted())
+        } else {
+            Ok(Trained { history, best, validation, test })
+        }
+    }
+
+    fn interrupted(&self) -> Error {
+        Error::Interrupted(self.folder.path().to_owned())
+    }
+
+    /// The features that this phase starts from, unless they are those of the last phase.
+    fn features_of_phase(&self, network: &Sequential, last: Option<&Features>) -> Result<Option<Features>> {
+        if last.is_some_and(|f| f.cut == self.cut(network)) {
+            return Ok(None);
+        }
+        // What was rounded to be held in memory is no ground to compute on from.
+        let exact = self.options.feature_precision == options::Precision::F32;
+        self.features(network, last.filter(|_| exact))
     }
 
     /// The warm-up, if there is one, and the rest.
@@ -144,7 +168,7 @@ impl Training<'_> {
 
         let mut finite = TerminateOnNaN;
         let mut constant_rate = LearningRateScheduler::new(|_, rate| rate);
-        let mut log = CSVLogger::new(self.folder.file("history.csv"));
+        let mut log = CSVLogger::new(self.folder.file(HISTORY));
         if continues {
             log = log.append();
         }
@@ -167,7 +191,7 @@ impl Training<'_> {
         if batches.samples() == 0 {
             return Ok(None);
         }
-        Ok(Some(Trainer::new(network).loss(self.loss()).evaluate(&mut *batches, &mut Silent)?))
+        Ok(Some(Trainer::new(network).loss(self.loss()).evaluate(&mut *batches, &mut Measuring::new(part))?))
     }
 
     /// The batches of a part: of features, where the photos of the part have any, else of the photos.
@@ -249,17 +273,13 @@ impl Training<'_> {
     }
 
     /// `best.safetensors` and `last.safetensors`.
-    fn checkpoint(&self) -> Result<ModelCheckpoint<'_>> {
+    fn checkpoint(&self, has_features: bool) -> Result<ModelCheckpoint<'_>> {
         let save = |c: &Checkpoint<'_>| {
-            let file = self.folder.file(if c.which == Which::Best {
-                "best.safetensors"
-            } else {
-                "last.safetensors"
-            });
+            let file = self.folder.file(if c.which == Which::Best { BEST } else { LAST });
             Ok(model_file::save(&file, self.card, c.model)?)
         };
         // Behind kept features an epoch takes less time than writing the model.
-        let quick = self.is_cached(Part::Train) && self.recipe.unfreeze_last == 0;
+        let quick = has_features && self.is_cached(Part::Train) && self.recipe.unfreeze_last == 0;
         let when = if quick { SaveWhen::AtEnd } else { SaveWhen::EveryEpoch };
         Ok(ModelCheckpoint::new(self.monitor()?, save).when(when))
     }

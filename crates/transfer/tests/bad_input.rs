@@ -8,11 +8,14 @@ use std::process::Output;
 
 use support::{SIZE, draw_classes, run, stderr, weights, with_photos};
 
-/// Every file below a folder, sorted.
+/// Everything below a folder, sorted.
 fn files(folder: &Path) -> Vec<PathBuf> {
     let mut all = Vec::new();
     for entry in fs::read_dir(folder).into_iter().flatten().map(Result::unwrap) {
-        if entry.path().is_dir() { all.extend(files(&entry.path())) } else { all.push(entry.path()) }
+        if entry.path().is_dir() {
+            all.extend(files(&entry.path()));
+        }
+        all.push(entry.path());
     }
     all.sort();
     all
@@ -103,6 +106,8 @@ fn options_that_make_no_sense() {
         (&["--learning-rate", "nan"], &["learning-rate"]),
         (&["--validation-split", "1"], &["validation-split"]),
         (&["--label-smoothing", "2"], &["label-smoothing"]),
+        (&["--batch-size", "18446744073709551615"], &["batch-size"]),
+        (&["--feature-cache-limit", "nan"], &["feature-cache-limit"]),
         (&["--optimizer", "magic"], &["optimizer", "magic"]),
         (&["--head", "flaten, dense(classes, softmax)"], &["head", "flaten"]),
         (&["--head", "flatten, dense(7, softmax)"], &["head", "7"]),

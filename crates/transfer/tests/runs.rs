@@ -48,7 +48,9 @@ fn every_method_learns_colours_and_leaves_a_whole_run_folder() {
 #[test]
 fn a_trained_model_names_photos_it_has_not_seen() {
     let dir = with_photos();
-    let output = train("feature-extractor", dir.path(), &["--json"]);
+    let longer =
+        ["--json", "--epochs", "40", "--head", "flatten, dense(classes, softmax)", "--learning-rate", "0.01"];
+    let output = train("feature-extractor", dir.path(), &longer);
     assert!(output.status.success(), "{}", stderr(&output));
     let metrics: Value = serde_json::from_slice(&output.stdout).expect("the figures, and nothing else");
     assert_eq!(metrics, json(&dir.path().join("runs/feature-extractor-1/metrics.json")));
@@ -85,6 +87,31 @@ fn runs_are_numbered_and_never_overwritten() {
     let output = train("custom-layers", dir.path(), &["--out", "runs/custom-layers-1"]);
     assert_eq!(output.status.code(), Some(2));
     assert!(stderr(&output).contains("not empty"), "{}", stderr(&output));
+}
+
+#[test]
+fn rounded_features_stay_within_their_run() {
+    let dir = with_photos();
+    let cache = ["--feature-cache", "features"];
+    let alone = bits(dir.path(), "feature-extractor", "alone", &["--feature-cache", "off"]);
+    let rounded =
+        bits(dir.path(), "fine-tune", "rounded", &[cache[0], cache[1], "--feature-precision", "bf16"]);
+    let exact = bits(dir.path(), "fine-tune", "exact", &cache);
+    assert!(rounded != exact, "16 bits are not 32");
+    assert!(
+        bits(dir.path(), "feature-extractor", "after", &cache) == alone,
+        "the cache holds rounded features"
+    );
+}
+
+#[test]
+fn fine_tuning_all_layers_still_warms_up_on_kept_features() {
+    let dir = with_photos();
+    let output = train("fine-tune", dir.path(), &["--unfreeze-last", "18", "--feature-cache", "features"]);
+    assert!(output.status.success(), "{}", stderr(&output));
+    assert_eq!(fs::read_dir(dir.path().join("features")).unwrap().count(), 1, "the warm-up's features");
+    let options = json(&dir.path().join("runs/fine-tune-1/options.json"));
+    assert_eq!(options["recipe"]["unfreeze_last"], 18);
 }
 
 /// The bits of a run: what it learnt, and what it answered.

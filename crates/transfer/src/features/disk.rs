@@ -13,7 +13,7 @@
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use graft_tensor::{Shape, Tensor};
 
@@ -23,6 +23,9 @@ const MAGIC: [u8; 8] = *b"GRAFTF\x00\x01";
 const HEADER: usize = MAGIC.len() + blake3::OUT_LEN;
 /// Emptied to this share of the limit when it is exceeded, so that not every run has to sweep.
 const KEEP_AFTER_SWEEP: f64 = 0.8;
+
+/// A file half written for this long has no writer any more.
+const ABANDONED: Duration = Duration::from_secs(24 * 3600);
 
 /// A folder of features made by one network under one preprocessing.
 #[derive(Debug, Clone)]
@@ -115,21 +118,28 @@ impl DiskCache {
         Ok(())
     }
 
-    /// Brings the folder under its limit, the longest unused files first; tells how many went.
+    /// Makes room for `more` bytes: the longest unused files go first, until what is left and they are within the limit.
+    /// Tells how many went.
     ///
     /// # Errors
     /// If the folder cannot be listed. A file that another run removes meanwhile is no error.
-    pub fn sweep(&self) -> io::Result<usize> {
+    pub fn make_room(&self, more: u64) -> io::Result<usize> {
         let mut files = Vec::new();
         for model in fs::read_dir(&self.root)?.filter_map(Result::ok).filter(|e| e.path().is_dir()) {
             for file in fs::read_dir(model.path())?.filter_map(Result::ok) {
                 let Ok(meta) = file.metadata() else { continue };
-                if file.path().extension().is_some_and(|e| e == "feature") {
-                    files.push((meta.modified().unwrap_or(SystemTime::UNIX_EPOCH), meta.len(), file.path()));
+                let used = meta.modified().unwrap_or(SystemTime::UNIX_EPOCH);
+                match file.path().extension().and_then(|e| e.to_str()) {
+                    Some("feature") => files.push((used, meta.len(), file.path())),
+                    // Left by a run that was killed while it wrote.
+                    Some("part") if used.elapsed().is_ok_and(|age| age > ABANDONED) => {
+                        let _ = fs::remove_file(file.path());
+                    }
+                    _ => {}
                 }
             }
         }
-        let mut total: u64 = files.iter().map(|f| f.1).sum();
+        let mut total = files.iter().fold(more, |sum, f| sum.saturating_add(f.1));
         if total <= self.limit {
             return Ok(0);
         }
@@ -140,8 +150,10 @@ impl DiskCache {
             if total <= goal {
                 break;
             }
-            removed += usize::from(fs::remove_file(path).is_ok());
-            total -= len;
+            if fs::remove_file(path).is_ok() {
+                removed += 1;
+                total -= len;
+            }
         }
         Ok(removed)
     }
@@ -208,10 +220,11 @@ mod tests {
                 .unwrap();
         }
         assert!(c.get(keys[0], Shape::from([1000])).is_some(), "used just now");
-        assert_eq!(c.sweep().unwrap(), 2);
+        assert_eq!(c.make_room(0).unwrap(), 2);
         let left: Vec<_> = keys.iter().map(|k| c.get(*k, Shape::from([1000])).is_some()).collect();
         assert_eq!(left, [true, false, false, true]);
-        assert_eq!(c.sweep().unwrap(), 0);
+        assert_eq!(c.make_room(0).unwrap(), 0);
+        assert_eq!(c.make_room(2 * one).unwrap(), 2, "room for two more");
     }
 
     #[test]

@@ -21,7 +21,7 @@ pub use disk::{DiskCache, Key};
 pub use store::FeatureStore;
 
 use crate::interrupt::is_interrupted;
-use crate::progress;
+use crate::progress::{self, note};
 use crate::{Error, Result};
 
 /// Where features are kept.
@@ -101,6 +101,8 @@ impl Extractor<'_> {
                 }
             }
         }
+        let bytes = (missing.len() * shape.elements() * size_of::<f32>()) as u64;
+        let disk = disk.filter(|disk| missing.is_empty() || self.has_room(disk, bytes));
         let bar = progress::pictures("features", samples.len());
         bar.set_position((samples.len() - copies.values().map(Vec::len).sum::<usize>()) as u64);
         let mut disk_is_well = true;
@@ -110,7 +112,7 @@ impl Extractor<'_> {
                     disk.as_ref().filter(|_| disk_is_well).map(|d| d.put(key(sample), rows.row(i)))
                 {
                     disk_is_well = false;
-                    progress::note(format!("note: features are not kept for the next run ({e})"));
+                    note(format!("note: features are not kept for the next run ({e})"));
                 }
                 let same = &copies[&key(sample)];
                 same.iter().try_for_each(|&s| store.put(s, rows.row(i)))?;
@@ -132,11 +134,19 @@ impl Extractor<'_> {
             }
         }
         bar.finish_and_clear();
-        if let Some(disk) = disk {
-            // A folder that cannot be swept is too large, not wrong.
-            let _ = disk.sweep();
-        }
         Ok(store)
+    }
+
+    /// Whether so many bytes may be added to the folder, after the oldest in it have gone.
+    fn has_room(&self, disk: &DiskCache, bytes: u64) -> bool {
+        if bytes > self.limit {
+            let (gb, limit) = (bytes as f64 / 1e9, self.limit as f64 / 1e9);
+            note(format!(
+                "note: the features, {gb:.1} GB, are not kept for the next run: --feature-cache-limit is {limit} GB"
+            ));
+        }
+        // A folder that cannot be swept is too large, not wrong.
+        bytes <= self.limit && disk.make_room(bytes).is_ok()
     }
 
     fn disk_cache(&self, model: &Sequential, cut: usize) -> Result<Option<DiskCache>> {

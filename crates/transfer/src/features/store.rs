@@ -115,7 +115,7 @@ impl FeatureStore {
                 for (out, row) in batch.data_mut().chunks_exact_mut(n).zip(rows) {
                     file.seek(SeekFrom::Start(offset(row, n)))
                         .and_then(|_| file.read_exact(bytemuck::cast_slice_mut(out)))
-                        .map_err(|e| Error::write(folder, &e))?;
+                        .map_err(|e| Error::read(folder, &e))?;
                 }
                 Ok(batch)
             }
