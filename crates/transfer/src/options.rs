@@ -112,7 +112,7 @@ pub struct Options {
     #[arg(long, value_enum, default_value_t = Precision::F32, help_heading = "Running")]
     pub feature_precision: Precision,
 
-    /// The run's folder, which must be new or empty [default: the next runs/<method>-N]
+    /// The run's folder, which must be new or empty [default: the next runs/METHOD-N]
     #[arg(long, value_name = "RUN_DIR", help_heading = "Running")]
     pub out: Option<PathBuf>,
 

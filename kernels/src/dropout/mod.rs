@@ -4,7 +4,7 @@
 //! # The mask is a function, not a memory
 //! Whether element `i` of a sample is dropped depends on its [`Key`] (seed, layer, epoch), on *which* sample it is (its
 //! number in the data set, not its place in the batch), and on `i`: word `i` of that
-//! [`Stream`](crate::random::Stream) is compared with `rate·2³²`. So the backward pass computes the mask again instead
+//! [`Stream`] is compared with `rate·2³²`. So the backward pass computes the mask again instead
 //! of keeping it, the order of the batches and the number of threads change nothing, and a run taken up again at epoch
 //! 3 drops what it would have dropped.
 //!

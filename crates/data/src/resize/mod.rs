@@ -13,7 +13,7 @@
 //! source, at (i + ½)·s with s = source size / target size. `nearest` takes the pixel in which that point falls.
 //! `tf-bilinear` weighs the two pixels whose centres lie on either side of it, per axis, even when s = 10 and eight out
 //! of ten pixels are never looked at: the moiré of bricks and fur that follows is why antialiasing is the default.
-//! The arithmetic of each stands in its own file: [`pillow`], [`nearest`], [`tensorflow`].
+//! The arithmetic of each stands in its own file: `pillow.rs`, `nearest.rs`, `tensorflow.rs`.
 
 mod nearest;
 mod pillow;
