@@ -68,6 +68,7 @@ mod parallel;
 pub mod random;
 pub mod relu;
 pub mod softmax;
+mod window;
 
 pub use buffer::{Buffer, OutOfMemory};
 pub use isa::{Isa, IsaError};

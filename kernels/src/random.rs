@@ -80,6 +80,24 @@ impl Stream {
         self.block[self.used - 1]
     }
 
+    /// Goes on as if `words` more numbers of 32 bits had been read: any part of a stream can be had without what is
+    /// before it.
+    ///
+    /// ```
+    /// use graft_kernels::random::{Purpose, Stream};
+    /// let mut a = Stream::new(7, Purpose::Data, 0, 0);
+    /// let mut b = a.clone();
+    /// (0..1001).for_each(|_| { a.next_u32(); });
+    /// b.advance(1001);
+    /// assert_eq!(a.next_u32(), b.next_u32());
+    /// ```
+    pub fn advance(&mut self, words: u64) {
+        let read = (4 * u64::from(self.counter[0]) + self.used as u64).wrapping_sub(4);
+        let next = read.wrapping_add(words);
+        (self.counter[0], self.used) = ((next / 4) as u32, 4);
+        (0..next % 4).for_each(|_| _ = self.next_u32());
+    }
+
     /// Words 64·`index` to 64·`index` + 63 of the stream, wherever it has been read to: many at once, for kernels.
     #[inline(always)]
     pub(crate) fn words(&self, index: u32) -> [u32; 64] {
@@ -196,6 +214,18 @@ mod tests {
         let mut one_by_one = name();
         for index in 0..3 {
             assert_eq!(name().words(index), [0; 64].map(|_| one_by_one.next_u32()));
+        }
+    }
+
+    #[test]
+    fn to_advance_is_to_read() {
+        for (read, advance) in [(0, 0), (0, 4), (1, 2), (1, 3), (3, 1), (4, 9), (5, 1 << 10), (6, 7)] {
+            let mut a = Stream::new(3, Purpose::Data, 1, 2);
+            (0..read).for_each(|_| _ = a.next_u32());
+            let mut b = a.clone();
+            (0..advance).for_each(|_| _ = a.next_u32());
+            b.advance(advance);
+            assert_eq!([0; 9].map(|_| a.next_u32()), [0; 9].map(|_| b.next_u32()), "{read}, {advance}");
         }
     }
 

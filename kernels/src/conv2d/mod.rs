@@ -31,7 +31,8 @@ pub mod reference;
 mod shape;
 
 pub use algorithm::{Algorithm, UnknownAlgorithm};
-pub use shape::{Conv2dError, Conv2dShape, Padding};
+pub use crate::window::Padding;
+pub use shape::{Conv2dError, Conv2dShape};
 
 use crate::column_sums::column_sums;
 use crate::gemm::Epilogue;

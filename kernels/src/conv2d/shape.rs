@@ -1,27 +1,6 @@
-//! The sizes of a convolution, and what padding makes of them.
+//! The sizes of a convolution.
 
-/// What lies beyond the edge of a picture, in Keras's words.
-#[derive(Copy, Clone, PartialEq, Eq, Hash, Debug)]
-pub enum Padding {
-    /// Nothing: the window stays inside, and the output is smaller.
-    Valid,
-    /// Zeros, as many as make the output ⌈input / stride⌉ long; the odd one goes after.
-    Same,
-}
-
-impl Padding {
-    /// Output length, and zeros before the input, along one axis, as TensorFlow computes them.
-    pub(crate) fn along(self, len: usize, window: usize, stride: usize) -> (usize, usize) {
-        match self {
-            Padding::Valid => ((len + stride).saturating_sub(window) / stride, 0),
-            Padding::Same => {
-                let out = len.div_ceil(stride);
-                let covered = out.saturating_sub(1) * stride + window;
-                (out, covered.saturating_sub(len) / 2)
-            }
-        }
-    }
-}
+use crate::window::{Padding, too_long, too_many};
 
 /// A convolution cannot have these sizes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -109,13 +88,9 @@ impl Conv2dShape {
         if padding == Padding::Valid && (kh > h || kw > w) {
             return Err(Conv2dError::TooSmall { kernel: [kh, kw], map: [h, w] });
         }
-        let product = |sizes: &[usize]| sizes.iter().try_fold(1_usize, |p, &s| p.checked_mul(s));
-        // The output is never larger than the input's map, and sums of a length and a window stay below 2⁶³.
-        let all =
-            [product(&input), product(&filters), product(&[n, h, w, cout]), product(&[kh, kw, cin, h, w])];
-        if all.iter().any(|p| p.is_none_or(|p| p > isize::MAX as usize / 4))
-            || stride.iter().any(|&s| s > 1 << 31)
-        {
+        // The output is never larger than the input's map.
+        let tensors = [&input[..], &filters, &[n, h, w, cout], &[kh, kw, cin, h, w]];
+        if tensors.into_iter().any(too_many) || too_long(stride) {
             return Err(Conv2dError::Overflow);
         }
         Ok(Self { n, h, w, cin, cout, kh, kw, stride, padding })
@@ -166,28 +141,6 @@ impl Conv2dShape {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn sizes_are_those_of_tensorflow() {
-        use Padding::{Same, Valid};
-        // (padding, input, window, stride) → (output, zeros before), from tf.nn.convolution's documentation:
-        // same: ⌈in / s⌉, total = max((out - 1)·s + k - in, 0), before = ⌊total / 2⌋; valid: ⌈(in - k + 1) / s⌉.
-        for ((padding, len, window, stride), expected) in [
-            ((Same, 224, 3, 1), (224, 1)),
-            ((Same, 224, 3, 2), (112, 0)),
-            ((Same, 7, 3, 2), (4, 1)),
-            ((Same, 13, 6, 5), (3, 1)),
-            ((Same, 1, 5, 1), (1, 2)),
-            ((Same, 5, 1, 3), (2, 0)),
-            ((Valid, 13, 6, 5), (2, 0)),
-            ((Valid, 224, 3, 1), (222, 0)),
-            ((Valid, 3, 3, 3), (1, 0)),
-            ((Valid, 2, 3, 1), (0, 0)),
-            ((Valid, 2, 9, 1), (0, 0)),
-        ] {
-            assert_eq!(padding.along(len, window, stride), expected, "{padding:?} {len} {window} {stride}");
-        }
-    }
 
     #[test]
     fn what_does_not_fit_is_told() {

@@ -1,6 +1,6 @@
 //! The sizes of a max-pooling.
 
-use crate::conv2d::Padding;
+use crate::window::{Padding, too_long, too_many};
 use std::ops::Range;
 
 /// A pooling cannot have these sizes.
@@ -24,6 +24,16 @@ pub enum Pool2dError {
         pool: [usize; 2],
         /// Height and width of the input.
         map: [usize; 2],
+    },
+    /// The input would have more numbers than memory has bytes, or the window or its step is beyond all sense.
+    #[error("pool2d: the sizes overflow: window {pool:?}, stride {stride:?}, input {input:?}")]
+    Overflow {
+        /// Height and width of the window.
+        pool: [usize; 2],
+        /// Steps down and to the right.
+        stride: [usize; 2],
+        /// Pictures, height, width, channels.
+        input: [usize; 4],
     },
 }
 
@@ -70,6 +80,9 @@ impl Pool2dShape {
         }
         if padding == Padding::Valid && (pool[0] > h || pool[1] > w) {
             return Err(Pool2dError::TooSmall { pool, map: [h, w] });
+        }
+        if too_many(&input) || too_long(pool) || too_long(stride) {
+            return Err(Pool2dError::Overflow { pool, stride, input });
         }
         Ok(Self { n, h, w, c, pool, stride, padding })
     }

@@ -6,7 +6,7 @@
 //! ```
 
 use super::{Pool2dShape, wins};
-use crate::conv2d::Padding;
+use crate::window::Padding;
 use crate::elementwise::LANES;
 
 /// Whether every window has its four cells, and no cell two windows.
