@@ -187,6 +187,22 @@ mod tests {
                     "units":18446744073709551615}]}"#,
                 "memory",
             ),
+            (
+                r#"{"input_shape":[8,8,3],"layers":[{"name":"p","trainable":true,"class_name":"MaxPooling2D",
+                    "pool_size":[18446744073709551615,18446744073709551615],"strides":[1,1],"padding":"same"}]}"#,
+                "overflow",
+            ),
+            (
+                r#"{"input_shape":[8,8,3],"layers":[{"name":"p","trainable":true,"class_name":"MaxPooling2D",
+                    "pool_size":[2,2],"strides":[18446744073709551615,18446744073709551615]}]}"#,
+                "overflow",
+            ),
+            (
+                r#"{"input_shape":[8,8,3],"layers":[{"name":"c","trainable":true,"class_name":"Conv2D","filters":1,
+                    "kernel_size":[18446744073709551615,18446744073709551615],"strides":[1,1],"padding":"same",
+                    "activation":"linear","use_bias":true,"kernel_initializer":"zeros"}]}"#,
+                "overflow",
+            ),
             (r#"{"input_shape":[18446744073709551615,2],"layers":[]}"#, "input_shape"),
             (r#"{"input_shape":[1,1,1,1,1,1,1,1,1],"layers":[]}"#, "input_shape"),
         ] {

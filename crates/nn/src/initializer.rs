@@ -8,12 +8,17 @@
 //! Sources: Glorot, Bengio: *Understanding the difficulty of training deep feedforward neural networks* (2010);
 //! He, Zhang, Ren, Sun: *Delving deep into rectifiers* (2015); Keras's `random_initializers.py` for the details.
 
+use graft_kernels::elementwise::BLOCK;
 use graft_kernels::random::Stream;
 use graft_tensor::Shape;
+use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 /// The standard deviation of a standard normal variable that is cut off at ±2; dividing by it gives back 1.
 const TRUNCATED_STDDEV: f64 = 0.879_625_661_034_239_8;
+
+/// How many words of a stream [`Stream::range`] reads.
+const WORDS_OF_AN_F64: u64 = 2;
 
 /// Where the first numbers of a weight come from; named as in Keras.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -79,11 +84,18 @@ fn fans(shape: &[usize]) -> (f64, f64) {
     }
 }
 
+/// Each block takes up the stream where the one before it will end, so the numbers are those of one thread.
 fn uniform(limit: f64, stream: &mut Stream, w: &mut [f32]) {
-    w.iter_mut().for_each(|w| *w = stream.range(-limit, limit) as f32);
+    w.par_chunks_mut(BLOCK).enumerate().for_each(|(block, w)| {
+        let mut stream = stream.clone();
+        stream.advance(block as u64 * BLOCK as u64 * WORDS_OF_AN_F64);
+        w.iter_mut().for_each(|w| *w = stream.range(-limit, limit) as f32);
+    });
+    stream.advance(w.len() as u64 * WORDS_OF_AN_F64);
 }
 
-/// Normal numbers, where one beyond two standard deviations is drawn again.
+/// Normal numbers, where one beyond two standard deviations is drawn again; how much of the stream a number takes is
+/// only known when it is drawn, so one thread draws them all.
 fn truncated_normal(stddev: f64, stream: &mut Stream, w: &mut [f32]) {
     let mut draw = || loop {
         let z = stream.normal();
@@ -128,6 +140,16 @@ mod tests {
             assert!((v / variance - 1.0).abs() < 0.02, "{initializer:?}: variance {v}, expected {variance}");
             assert!(max <= limit * (1.0 + 1e-6) && max > 0.99 * limit, "{initializer:?}: {max} of {limit}");
         }
+    }
+
+    #[test]
+    fn blocks_draw_what_one_loop_would() {
+        let mut w = vec![f32::NAN; 2 * BLOCK + 77];
+        let mut stream = Stream::new(5, Purpose::Initialize, 0, 3);
+        let mut serial = stream.clone();
+        uniform(0.25, &mut stream, &mut w);
+        assert!(w.iter().all(|&w| w == serial.range(-0.25, 0.25) as f32));
+        assert_eq!(stream.next_u32(), serial.next_u32());
     }
 
     #[test]

@@ -116,7 +116,8 @@ pub fn write_split(folder: &RunFolder, dataset: &Dataset) -> Result<()> {
     folder.write_csv(SPLIT, ["path", "class", "split"].map(String::from), (0..dataset.samples.len()).map(row))
 }
 
-/// `predictions.csv` and the like: path, true class, the class it was given, and the probability of each class.
+/// `predictions.csv` and the like: path, true class, the class it was given (nothing if a probability is NaN), and the
+/// probability of each class.
 ///
 /// # Errors
 /// If it cannot be written.
@@ -135,7 +136,7 @@ pub fn write_predictions(
             let answer = [
                 shown(dataset.relative_path(sample as usize)),
                 names[label].clone(),
-                names[argmax(p)].clone(),
+                argmax(p).map_or_else(String::new, |named| names[named].clone()),
             ];
             answer.into_iter().chain(p.iter().map(f32::to_string)).collect::<Vec<_>>()
         });

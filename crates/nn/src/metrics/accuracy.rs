@@ -4,30 +4,27 @@ use graft_tensor::{Tensor, TensorError};
 
 use crate::Result;
 
-/// The index of the highest score, the first where several tie; 0 for an empty row.
-///
-/// A NaN is never the highest. Whoever reports scores to a person checks them first: a model that gives NaN has no
-/// opinion, and the loss says so.
+/// The index of the highest score, the first where several tie. `None` for a row that holds a NaN, or nothing: a model
+/// that gives NaN has no opinion, and none of its answers may count as right.
 ///
 /// ```
-/// assert_eq!(graft_nn::metrics::argmax(&[0.2, 0.4, 0.4]), 1);
+/// # use graft_nn::metrics::argmax;
+/// assert_eq!(argmax(&[0.2, 0.4, 0.4]), Some(1));
+/// assert_eq!(argmax(&[0.2, f32::NAN]), None);
 /// ```
-pub fn argmax(scores: &[f32]) -> usize {
-    let mut best = 0;
-    for (i, &score) in scores.iter().enumerate() {
-        if score > scores[best] || (scores[best].is_nan() && !score.is_nan()) {
-            best = i;
-        }
+pub fn argmax(scores: &[f32]) -> Option<usize> {
+    if scores.iter().any(|s| s.is_nan()) {
+        return None;
     }
-    best
+    (0..scores.len()).reduce(|best, i| if scores[i] > scores[best] { i } else { best })
 }
 
-/// How many rows of `scores: (n, classes)` have their highest score at the true class.
+/// How many rows of `scores: (n, classes)` have their highest score at the true class. A row with a NaN has none.
 ///
 /// # Errors
 /// If there is not one label to a row.
 pub fn correct(scores: &Tensor, labels: &[usize]) -> Result<usize> {
-    count(scores, labels, |row, label| argmax(row) == label)
+    count(scores, labels, |row, label| argmax(row) == Some(label))
 }
 
 /// The part of the rows of `scores: (n, classes)` whose highest score is that of the true class, in 0..=1; Keras's
@@ -48,14 +45,14 @@ pub fn accuracy(scores: &Tensor, labels: &[usize]) -> Result<f64> {
 
 /// The part of the rows in which fewer than `k` scores are higher than that of the true class; Keras's
 /// `top_k_categorical_accuracy`. Classes that tie for place `k` all count as within the best `k`, as in TensorFlow's
-/// `in_top_k`; a true class whose score is NaN or infinite does not.
+/// `in_top_k`; a row in which any score is NaN or infinite does not count.
 ///
 /// # Errors
 /// If there is not one label to a row.
 pub fn top_k_accuracy(scores: &Tensor, labels: &[usize], k: usize) -> Result<f64> {
     let within = count(scores, labels, |row, label| {
-        let Some(&own) = row.get(label).filter(|s| s.is_finite()) else { return false };
-        row.iter().filter(|&&s| s > own).count() < k
+        let own = row.get(label).filter(|_| row.iter().all(|s| s.is_finite()));
+        own.is_some_and(|own| row.iter().filter(|s| *s > own).count() < k)
     })?;
     Ok(within as f64 / labels.len() as f64)
 }
@@ -74,11 +71,23 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_first_maximum_wins_and_nan_never_does() {
-        assert_eq!(argmax(&[1.0, 3.0, 3.0]), 1);
-        assert_eq!(argmax(&[f32::NAN, -1.0, -2.0]), 1);
-        assert_eq!(argmax(&[-1.0, f32::NAN, -0.5]), 2);
-        assert_eq!(argmax(&[]), 0);
+    fn the_first_maximum_wins() {
+        assert_eq!(argmax(&[1.0, 3.0, 3.0]), Some(1));
+        assert_eq!(argmax(&[f32::NEG_INFINITY; 2]), Some(0));
+        assert_eq!(argmax(&[]), None);
+    }
+
+    #[test]
+    fn a_row_with_nan_is_never_right() {
+        for (at, label) in [(0, 0), (0, 1), (1, 0), (1, 1)] {
+            let mut row = [0.5, 0.5];
+            row[at] = f32::NAN;
+            assert_eq!(argmax(&row), None);
+            let scores = Tensor::new([1, 2], &row).unwrap();
+            assert_eq!(correct(&scores, &[label]).unwrap(), 0);
+            assert_eq!(accuracy(&scores, &[label]).unwrap(), 0.0);
+            assert_eq!(top_k_accuracy(&scores, &[label], 2).unwrap(), 0.0);
+        }
     }
 
     /// `keras.ops.in_top_k(y, [[.1, .6, .3], [.4, .4, .2], [.2, .4, .4]], k)` of Keras 3.15.1 for y = [2, 1, 1].
@@ -87,8 +96,6 @@ mod tests {
         let scores = Tensor::new([3, 3], &[0.1, 0.6, 0.3, 0.4, 0.4, 0.2, 0.2, 0.4, 0.4]).unwrap();
         assert_eq!(top_k_accuracy(&scores, &[2, 1, 1], 1).unwrap(), 2.0 / 3.0);
         assert_eq!(top_k_accuracy(&scores, &[2, 1, 1], 2).unwrap(), 1.0);
-        let nan = Tensor::new([1, 2], &[f32::NAN, 0.0]).unwrap();
-        assert_eq!(top_k_accuracy(&nan, &[0], 2).unwrap(), 0.0);
     }
 
     #[test]

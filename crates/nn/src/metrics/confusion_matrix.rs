@@ -9,7 +9,8 @@
 //! ```
 //!
 //! A figure that would be 0/0 (a class never predicted, or without pictures) is 0, as in scikit-learn's
-//! `classification_report`.
+//! `classification_report`. A picture whose scores hold a NaN is called nothing: it stands in no column, but in the
+//! support of its class, and so lowers the recall and the accuracy.
 
 use std::fmt::Write;
 
@@ -34,6 +35,8 @@ pub struct ConfusionMatrix {
     classes: usize,
     /// Row by row: the true class is the row, the predicted one the column.
     counts: Vec<u64>,
+    /// Of each class, the pictures without an answer.
+    unanswered: Vec<u64>,
 }
 
 /// How one class fares.
@@ -52,7 +55,7 @@ pub struct ClassReport {
 impl ConfusionMatrix {
     /// No counts yet.
     pub fn new(classes: usize) -> Self {
-        Self { classes, counts: vec![0; classes * classes] }
+        Self { classes, counts: vec![0; classes * classes], unanswered: vec![0; classes] }
     }
 
     /// The matrix of these scores `(n, classes)` and true classes.
@@ -72,13 +75,18 @@ impl ConfusionMatrix {
         Ok(matrix)
     }
 
-    /// Counts one picture.
+    /// Counts one picture; `predicted` is a class, or `None` where the scores held a NaN.
     ///
     /// # Panics
     /// If one of the two is no class.
-    pub fn record(&mut self, truth: usize, predicted: usize) {
-        let at = self.index(truth, predicted);
-        self.counts[at] += 1;
+    pub fn record(&mut self, truth: usize, predicted: impl Into<Option<usize>>) {
+        match predicted.into() {
+            Some(predicted) => {
+                let at = self.index(truth, predicted);
+                self.counts[at] += 1;
+            }
+            None => self.unanswered[truth] += 1,
+        }
     }
 
     /// How many classes there are.
@@ -94,9 +102,9 @@ impl ConfusionMatrix {
         self.counts[self.index(truth, predicted)]
     }
 
-    /// How many pictures were counted.
+    /// How many pictures were counted, with and without an answer.
     pub fn total(&self) -> u64 {
-        self.counts.iter().sum()
+        self.counts.iter().chain(&self.unanswered).sum()
     }
 
     /// The part of the pictures on the diagonal; NaN where there are none.
@@ -111,7 +119,8 @@ impl ConfusionMatrix {
     /// If it is no class.
     pub fn class(&self, class: usize) -> ClassReport {
         let hits = self.count(class, class);
-        let support: u64 = (0..self.classes).map(|p| self.count(class, p)).sum();
+        let answered: u64 = (0..self.classes).map(|p| self.count(class, p)).sum();
+        let support = answered + self.unanswered[class];
         let predicted: u64 = (0..self.classes).map(|t| self.count(t, class)).sum();
         ClassReport {
             precision: ratio(hits, predicted),
@@ -210,5 +219,15 @@ mod tests {
         let m = ConfusionMatrix::of(&scores, &[0, 1]).unwrap();
         assert_eq!((m.count(0, 0), m.count(1, 0), m.total()), (1, 1, 2));
         assert!(ConfusionMatrix::of(&scores, &[0, 2]).is_err());
+    }
+
+    #[test]
+    fn scores_that_hold_a_nan_lower_recall_and_accuracy() {
+        let scores = Tensor::new([3, 2], &[0.9, 0.1, f32::NAN, 0.2, 0.8, f32::NAN]).unwrap();
+        let m = ConfusionMatrix::of(&scores, &[0, 0, 1]).unwrap();
+        assert_eq!((m.count(0, 0), m.count(1, 0), m.total(), m.accuracy()), (1, 0, 3, 1.0 / 3.0));
+        let class = m.class(0);
+        assert_eq!((class.precision, class.recall, class.support), (1.0, 0.5, 2));
+        assert_eq!(m.class(1), ClassReport { precision: 0.0, recall: 0.0, f1: 0.0, support: 1 });
     }
 }
