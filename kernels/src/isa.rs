@@ -15,6 +15,12 @@
 //! The best one is taken unless the environment variable `GRAFT_ISA` names a lesser. Asking for one that the machine
 //! lacks is an error, never a silent fall back: whoever sets it wants to test or to measure just that one.
 //!
+//! Two things go by the CPU whatever `GRAFT_ISA` says, as libraries choose there: the conversion between f16 and f32
+//! ([`crate::half`]), which has the same bits everywhere, and the product inside [`Algorithm::Im2colGemm`], which is
+//! the yardstick for the others.
+//!
+//! [`Algorithm::Im2colGemm`]: crate::conv2d::Algorithm::Im2colGemm
+//!
 //! # Elementwise code is written once
 //!
 //! Matrix products have hand-written kernels for each instruction set. A loop over independent elements needs none:

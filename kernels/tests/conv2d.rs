@@ -214,6 +214,8 @@ enum Wrong {
     LastPixelUnwritten,
     LastPixelUncounted,
     BiasOfOnePicture,
+    GradientByUnturnedFilter,
+    GradientPaddedAsForward,
 }
 
 const RIGHT: Ours = Ours(Isa::Portable, Algorithm::Reference);
@@ -259,11 +261,30 @@ impl Convolution for Wrong {
                 RIGHT.forward(s, x, w, bias, relu, y);
                 y[s.y_len() - s.cout..].fill(f32::NAN);
             }
-            Self::LastPixelUncounted | Self::BiasOfOnePicture => RIGHT.forward(s, x, w, bias, relu, y),
+            _ => RIGHT.forward(s, x, w, bias, relu, y),
         }
     }
     fn backward_input(&self, s: &Conv2dShape, w: &[f32], dy: &[f32], dx: &mut [f32]) {
-        RIGHT.backward_input(s, w, dy, dx);
+        match self {
+            Self::GradientByUnturnedFilter => {
+                // The gradient turns the filter itself, so turn it here to undo that.
+                let turned: Vec<f32> = w.rchunks(s.cin * s.cout).flatten().copied().collect();
+                RIGHT.backward_input(s, &turned, dy, dx);
+            }
+            Self::GradientPaddedAsForward => {
+                // dx[i] = Σ dy[i + k' - p]·w[k - 1 - k'] asks for p = k - 1 - pad; with p = pad, the gradient of pixel i
+                // goes to pixel i + k - 1 - 2·pad. What falls off the map is lost.
+                let mut right = vec![0.0; s.x_len()];
+                RIGHT.backward_input(s, w, dy, &mut right);
+                let down = s.kh - 1 - 2 * s.pad()[0];
+                let row = s.w * s.cin;
+                dx.fill(0.0);
+                for (dx, right) in dx.chunks_mut(s.h * row).zip(right.chunks(s.h * row)) {
+                    dx[down * row..].copy_from_slice(&right[..(s.h - down) * row]);
+                }
+            }
+            _ => RIGHT.backward_input(s, w, dy, dx),
+        }
     }
     fn backward_weights(&self, s: &Conv2dShape, x: &[f32], dy: &[f32], dw: &mut [f32]) {
         let mut dy = dy.to_vec();
@@ -286,9 +307,14 @@ fn a_wrong_convolution_is_caught() {
     let d = data(&s, 0, integers);
     let e = expected(&s, &d);
     check(&RIGHT, &s, &d, &e).expect("the right one passes");
-    let all = [DroppedTap, SwappedStride, PaddingAfterFirst, FlippedKernel, NoBias];
-    for wrong in all.into_iter().chain([LastPixelUnwritten, LastPixelUncounted, BiasOfOnePicture]) {
-        assert!(check(&wrong, &s, &d, &e).is_err(), "{wrong:?} passes");
+    let forward = [DroppedTap, SwappedStride, PaddingAfterFirst, FlippedKernel, NoBias, LastPixelUnwritten];
+    let backward = [LastPixelUncounted, BiasOfOnePicture, GradientByUnturnedFilter, GradientPaddedAsForward];
+    for wrong in forward.into_iter().chain(backward) {
+        let verdict = check(&wrong, &s, &d, &e);
+        assert!(verdict.is_err(), "{wrong:?} passes");
+        if let GradientByUnturnedFilter | GradientPaddedAsForward = wrong {
+            assert!(verdict.unwrap_err().starts_with("dx["), "{wrong:?}: another result is wrong");
+        }
     }
 }
 

@@ -2,8 +2,12 @@
 
 mod support;
 
+use graft_kernels::Isa;
 use graft_kernels::dense::{self, DenseShape, reference};
-use support::{bits, every_isa, exact, floats, integers, poisoned, relative_l2, same_on_any_pool, stream};
+use graft_kernels::random::Stream;
+use support::{
+    Verdict, bits, every_isa, exact, floats, integers, pick, poisoned, same_on_any_pool, stream, within,
+};
 
 /// Batches on both sides of every tile and of the streaming kernel; inputs and outputs around vectors and blocks.
 fn shapes() -> Vec<DenseShape> {
@@ -18,63 +22,237 @@ fn shapes() -> Vec<DenseShape> {
     all
 }
 
-#[test]
-fn integers_come_out_exactly() {
-    let isas = every_isa();
-    for (case, s) in shapes().iter().enumerate() {
-        let mut r = stream(case as u64);
-        let (x, w) = (integers(&mut r, s.x_len()), integers(&mut r, s.w_len()));
-        let (bias, dy) = (integers(&mut r, s.outputs), integers(&mut r, s.y_len()));
-        let mut y: Vec<i64> = (0..s.y_len()).map(|i| bias[i % s.outputs] as i64).collect();
-        let (mut dx, mut dw, mut db) = (vec![0; s.x_len()], vec![0; s.w_len()], vec![0; s.outputs]);
-        for b in 0..s.batch {
+/// Something that claims to be a dense layer; the four functions of the library by name.
+trait Dense: std::fmt::Debug {
+    fn forward(&self, s: &DenseShape, x: &[f32], w: &[f32], bias: &[f32], relu: bool, y: &mut [f32]);
+    fn backward_input(&self, s: &DenseShape, w: &[f32], dy: &[f32], dx: &mut [f32]);
+    fn backward_weights(&self, s: &DenseShape, x: &[f32], dy: &[f32], dw: &mut [f32]);
+    fn backward_bias(&self, s: &DenseShape, dy: &[f32], db: &mut [f32]);
+}
+
+impl Dense for Isa {
+    fn forward(&self, s: &DenseShape, x: &[f32], w: &[f32], bias: &[f32], relu: bool, y: &mut [f32]) {
+        dense::forward(*self, s, x, w, Some(bias), relu, y);
+    }
+    fn backward_input(&self, s: &DenseShape, w: &[f32], dy: &[f32], dx: &mut [f32]) {
+        dense::backward_input(*self, s, w, dy, dx);
+    }
+    fn backward_weights(&self, s: &DenseShape, x: &[f32], dy: &[f32], dw: &mut [f32]) {
+        dense::backward_weights(*self, s, x, dy, dw);
+    }
+    fn backward_bias(&self, s: &DenseShape, dy: &[f32], db: &mut [f32]) {
+        dense::backward_bias(*self, s, dy, db);
+    }
+}
+
+#[derive(Debug)]
+struct Reference;
+
+impl Dense for Reference {
+    fn forward(&self, s: &DenseShape, x: &[f32], w: &[f32], bias: &[f32], relu: bool, y: &mut [f32]) {
+        reference::forward(s, x, w, Some(bias), relu, y);
+    }
+    fn backward_input(&self, s: &DenseShape, w: &[f32], dy: &[f32], dx: &mut [f32]) {
+        reference::backward_input(s, w, dy, dx);
+    }
+    fn backward_weights(&self, s: &DenseShape, x: &[f32], dy: &[f32], dw: &mut [f32]) {
+        reference::backward_weights(s, x, dy, dw);
+    }
+    fn backward_bias(&self, s: &DenseShape, dy: &[f32], db: &mut [f32]) {
+        reference::backward_bias(s, dy, db);
+    }
+}
+
+/// The operands of one layer.
+struct Data {
+    x: Vec<f32>,
+    w: Vec<f32>,
+    bias: Vec<f32>,
+    dy: Vec<f32>,
+}
+
+fn data(s: &DenseShape, case: u64, draw: fn(&mut Stream, usize) -> Vec<f32>) -> Data {
+    let mut r = stream(case);
+    let mut draw = |len| draw(&mut r, len);
+    Data { x: draw(s.x_len()), w: draw(s.w_len()), bias: draw(s.outputs), dy: draw(s.y_len()) }
+}
+
+/// The products of a layer, the definition once more: calls `each(index in x, index in w, index in y)`.
+fn for_each_product(s: &DenseShape, mut each: impl FnMut(usize, usize, usize)) {
+    for b in 0..s.batch {
+        for i in 0..s.inputs {
             for o in 0..s.outputs {
-                let g = dy[b * s.outputs + o] as i64;
-                db[o] += g;
-                for i in 0..s.inputs {
-                    let (x, w) = (x[b * s.inputs + i] as i64, w[i * s.outputs + o] as i64);
-                    y[b * s.outputs + o] += x * w;
-                    dx[b * s.inputs + i] += g * w;
-                    dw[i * s.outputs + o] += g * x;
-                }
+                each(b * s.inputs + i, i * s.outputs + o, b * s.outputs + o);
             }
         }
-        let relu: Vec<i64> = y.iter().map(|y| *y.max(&0)).collect();
-        let judge = |name: &str, found: &[f32], expected: &[i64], isa: &str| {
-            exact(name, found, expected).unwrap_or_else(|e| panic!("{isa} {s:?}: {e}"));
-        };
-        let (mut fy, mut fdx) = (poisoned(s.y_len()), poisoned(s.x_len()));
-        let (mut fdw, mut fdb) = (poisoned(s.w_len()), poisoned(s.outputs));
-        for &isa in &isas {
-            [&mut fy, &mut fdx, &mut fdw, &mut fdb].into_iter().for_each(|v| v.fill(f32::NAN));
-            dense::forward(isa, s, &x, &w, Some(&bias), false, &mut fy);
-            judge("y", &fy, &y, isa.name());
-            dense::forward(isa, s, &x, &w, Some(&bias), true, &mut fy);
-            judge("relu(y)", &fy, &relu, isa.name());
-            dense::backward_input(isa, s, &w, &dy, &mut fdx);
-            judge("dx", &fdx, &dx, isa.name());
-            dense::backward_weights(isa, s, &x, &dy, &mut fdw);
-            judge("dw", &fdw, &dw, isa.name());
-            dense::backward_bias(isa, s, &dy, &mut fdb);
-            judge("db", &fdb, &db, isa.name());
+    }
+}
+
+/// The four results on integers, as sums in i64.
+struct Exact {
+    y: Vec<i64>,
+    dx: Vec<i64>,
+    dw: Vec<i64>,
+    db: Vec<i64>,
+}
+
+fn expected(s: &DenseShape, d: &Data) -> Exact {
+    let y = (0..s.y_len()).map(|i| d.bias[i % s.outputs] as i64).collect();
+    let mut e = Exact { y, dx: vec![0; s.x_len()], dw: vec![0; s.w_len()], db: vec![0; s.outputs] };
+    for_each_product(s, |x, w, y| {
+        e.y[y] += (d.x[x] * d.w[w]) as i64;
+        e.dx[x] += (d.dy[y] * d.w[w]) as i64;
+        e.dw[w] += (d.x[x] * d.dy[y]) as i64;
+    });
+    d.dy.iter().enumerate().for_each(|(i, dy)| e.db[i % s.outputs] += *dy as i64);
+    e
+}
+
+/// Judges a layer on integers: all of forward and backward, exactly.
+fn check(layer: &dyn Dense, s: &DenseShape, d: &Data, e: &Exact) -> Verdict {
+    let (mut y, mut dx) = (poisoned(s.y_len()), poisoned(s.x_len()));
+    let (mut dw, mut db) = (poisoned(s.w_len()), poisoned(s.outputs));
+    layer.forward(s, &d.x, &d.w, &d.bias, false, &mut y);
+    exact("y", &y, &e.y)?;
+    y.fill(f32::NAN);
+    layer.forward(s, &d.x, &d.w, &d.bias, true, &mut y);
+    exact("relu(y)", &y, &e.y.iter().map(|&y| y.max(0)).collect::<Vec<_>>())?;
+    layer.backward_input(s, &d.w, &d.dy, &mut dx);
+    exact("dx", &dx, &e.dx)?;
+    layer.backward_weights(s, &d.x, &d.dy, &mut dw);
+    exact("dw", &dw, &e.dw)?;
+    layer.backward_bias(s, &d.dy, &mut db);
+    exact("db", &db, &e.db)
+}
+
+fn judge_all(s: &DenseShape, case: u64) {
+    let d = data(s, case, integers);
+    let e = expected(s, &d);
+    for isa in every_isa() {
+        check(&isa, s, &d, &e).unwrap_or_else(|e| panic!("{isa} {s:?}: {e}"));
+    }
+    check(&Reference, s, &d, &e).unwrap_or_else(|e| panic!("reference {s:?}: {e}"));
+}
+
+#[test]
+fn integers_come_out_exactly_at_every_boundary() {
+    shapes().iter().enumerate().for_each(|(case, s)| judge_all(s, case as u64));
+}
+
+#[test]
+fn integers_come_out_exactly_at_random_shapes() {
+    for case in 1_000_000..1_000_400 {
+        let mut r = stream(case);
+        let [batch, inputs, outputs] = [40, 320, 90].map(|most| pick(&mut r, 1..=most));
+        judge_all(&DenseShape { batch, inputs, outputs }, case);
+    }
+}
+
+/// A layer with one mistake.
+#[derive(Copy, Clone, Debug)]
+enum Wrong {
+    LastInputDropped,
+    NoBias,
+    NoRelu,
+    LastRowUnwritten,
+    InputNotTransposed,
+    LastSampleUncounted,
+    BiasOfOneSample,
+}
+
+impl Dense for Wrong {
+    fn forward(&self, s: &DenseShape, x: &[f32], w: &[f32], bias: &[f32], relu: bool, y: &mut [f32]) {
+        let (mut w, mut bias) = (w.to_vec(), bias.to_vec());
+        match self {
+            Self::LastInputDropped => w[s.w_len() - s.outputs..].fill(0.0),
+            Self::NoBias => bias.fill(0.0),
+            _ => {}
         }
-        [&mut fy, &mut fdx, &mut fdw, &mut fdb].into_iter().for_each(|v| v.fill(f32::NAN));
-        reference::forward(s, &x, &w, Some(&bias), true, &mut fy);
-        judge("relu(y)", &fy, &relu, "reference");
-        reference::backward_input(s, &w, &dy, &mut fdx);
-        judge("dx", &fdx, &dx, "reference");
-        reference::backward_weights(s, &x, &dy, &mut fdw);
-        judge("dw", &fdw, &dw, "reference");
-        reference::backward_bias(s, &dy, &mut fdb);
-        judge("db", &fdb, &db, "reference");
+        Reference.forward(s, x, &w, &bias, relu && !matches!(self, Self::NoRelu), y);
+        if matches!(self, Self::LastRowUnwritten) {
+            y[s.y_len() - s.outputs..].fill(f32::NAN);
+        }
+    }
+    fn backward_input(&self, s: &DenseShape, w: &[f32], dy: &[f32], dx: &mut [f32]) {
+        let mut w = w.to_vec();
+        if let Self::InputNotTransposed = self {
+            // The numbers of w, read as if it were (outputs, inputs).
+            w = (0..s.w_len()).map(|at| w[at % s.outputs * s.inputs + at / s.outputs]).collect();
+        }
+        Reference.backward_input(s, &w, dy, dx);
+    }
+    fn backward_weights(&self, s: &DenseShape, x: &[f32], dy: &[f32], dw: &mut [f32]) {
+        let mut dy = dy.to_vec();
+        if let Self::LastSampleUncounted = self {
+            dy[s.y_len() - s.outputs..].fill(0.0);
+        }
+        Reference.backward_weights(s, x, &dy, dw);
+    }
+    fn backward_bias(&self, s: &DenseShape, dy: &[f32], db: &mut [f32]) {
+        let batch = if let Self::BiasOfOneSample = self { 1 } else { s.batch };
+        Reference.backward_bias(&DenseShape { batch, ..*s }, &dy[..batch * s.outputs], db);
+    }
+}
+
+#[test]
+fn a_wrong_kernel_is_caught() {
+    use Wrong::*;
+    let s = DenseShape { batch: 5, inputs: 12, outputs: 7 };
+    let d = data(&s, 3, integers);
+    let e = expected(&s, &d);
+    check(&Reference, &s, &d, &e).expect("the right one passes");
+    let forward = [LastInputDropped, NoBias, NoRelu, LastRowUnwritten];
+    for wrong in forward.into_iter().chain([InputNotTransposed, LastSampleUncounted, BiasOfOneSample]) {
+        assert!(check(&wrong, &s, &d, &e).is_err(), "{wrong:?} passes");
+    }
+}
+
+#[test]
+fn floats_stay_within_the_bound_of_the_theory() {
+    let fixed = [(1, 1200, 70), (8, 700, 90), (9, 513, 65), (300, 40, 33)];
+    let mut r = stream(7);
+    let random = std::array::from_fn::<_, 20, _>(|_| [40, 600, 90].map(|most| pick(&mut r, 1..=most)).into());
+    for (case, (batch, inputs, outputs)) in fixed.into_iter().chain(random).enumerate() {
+        let s = &DenseShape { batch, inputs, outputs };
+        let d = data(s, case as u64, floats);
+        // Sums, and sums of the magnitudes.
+        let zeros = |len: usize| [vec![0.0_f64; len], vec![0.0_f64; len]];
+        let (mut y, mut dx, mut dw, mut db) =
+            (zeros(s.y_len()), zeros(s.x_len()), zeros(s.w_len()), zeros(outputs));
+        let add = |[sums, magnitudes]: &mut [Vec<f64>; 2], i: usize, v: f64| {
+            sums[i] += v;
+            magnitudes[i] += v.abs();
+        };
+        for_each_product(s, |ix, iw, iy| {
+            let [x, w, g] = [d.x[ix], d.w[iw], d.dy[iy]].map(f64::from);
+            add(&mut y, iy, x * w);
+            add(&mut dx, ix, g * w);
+            add(&mut dw, iw, g * x);
+        });
+        (0..s.y_len()).for_each(|i| add(&mut y, i, d.bias[i % outputs].into()));
+        (0..s.y_len()).for_each(|i| add(&mut db, i % outputs, d.dy[i].into()));
+        // A rounding for each term of a chain of at most 256, one for each chain, and one each for a product that is
+        // not fused and for the bias.
+        let roundings = |terms: usize| terms.min(256) + terms.div_ceil(256) + 2;
+        for isa in every_isa() {
+            let (mut fy, mut fdx) = (poisoned(s.y_len()), poisoned(s.x_len()));
+            let (mut fdw, mut fdb) = (poisoned(s.w_len()), poisoned(outputs));
+            Dense::forward(&isa, s, &d.x, &d.w, &d.bias, false, &mut fy);
+            isa.backward_input(s, &d.w, &d.dy, &mut fdx);
+            isa.backward_weights(s, &d.x, &d.dy, &mut fdw);
+            isa.backward_bias(s, &d.dy, &mut fdb);
+            within("y", &fy, &y[0], &y[1], roundings(inputs))
+                .and_then(|()| within("dx", &fdx, &dx[0], &dx[1], roundings(outputs)))
+                .and_then(|()| within("dw", &fdw, &dw[0], &dw[1], roundings(batch)))
+                .and_then(|()| within("db", &fdb, &db[0], &db[1], roundings(batch)))
+                .unwrap_or_else(|e| panic!("{isa} {s:?}: {e}"));
+        }
     }
 }
 
 /// Forward and backward in one piece.
-fn everything(isa: graft_kernels::Isa, s: &DenseShape) -> Vec<f32> {
-    let mut r = stream(1);
-    let (x, w) = (floats(&mut r, s.x_len()), floats(&mut r, s.w_len()));
-    let (bias, dy) = (floats(&mut r, s.outputs), floats(&mut r, s.y_len()));
+fn everything(isa: Isa, s: &DenseShape) -> Vec<f32> {
+    let Data { x, w, bias, dy } = data(s, 1, floats);
     let (mut y, mut dx) = (poisoned(s.y_len()), poisoned(s.x_len()));
     let (mut dw, mut db) = (poisoned(s.w_len()), poisoned(s.outputs));
     dense::forward(isa, s, &x, &w, Some(&bias), true, &mut y);
@@ -85,24 +263,12 @@ fn everything(isa: graft_kernels::Isa, s: &DenseShape) -> Vec<f32> {
 }
 
 #[test]
-fn floats_agree_with_f64_and_threads_change_no_bit() {
+fn threads_change_no_bit() {
     for s in [
         DenseShape { batch: 32, inputs: 2000, outputs: 300 },
         DenseShape { batch: 2, inputs: 900, outputs: 1100 },
     ] {
-        let mut r = stream(1);
-        let (x, w) = (floats(&mut r, s.x_len()), floats(&mut r, s.w_len()));
-        let (bias, dy) = (floats(&mut r, s.outputs), floats(&mut r, s.y_len()));
-        let (mut y, mut dx) = (poisoned(s.y_len()), poisoned(s.x_len()));
-        let (mut dw, mut db) = (poisoned(s.w_len()), poisoned(s.outputs));
-        reference::forward(&s, &x, &w, Some(&bias), true, &mut y);
-        reference::backward_input(&s, &w, &dy, &mut dx);
-        reference::backward_weights(&s, &x, &dy, &mut dw);
-        reference::backward_bias(&s, &dy, &mut db);
-        let expected = [y, dx, dw, db].concat();
         for isa in every_isa() {
-            let error = relative_l2(&everything(isa, &s), &expected);
-            assert!(error < 1e-6, "{isa} {s:?}: {error:e}");
             same_on_any_pool(&format!("{isa} {s:?}"), || everything(isa, &s));
         }
     }

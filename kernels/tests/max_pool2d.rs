@@ -28,7 +28,7 @@ fn shapes() -> Vec<Pool2dShape> {
         all.push(shape([1, 6, 6, c], [6, 6], [1, 1], Valid));
     }
     let mut r = stream(0);
-    for _ in 0..300 {
+    for _ in 0..1000 {
         let pool = [pick(&mut r, 1..=4), pick(&mut r, 1..=4)];
         let input = [pick(&mut r, 1..=2), pick(&mut r, 4..=13), pick(&mut r, 4..=13), pick(&mut r, 1..=70)];
         let stride = [pick(&mut r, 1..=4), pick(&mut r, 1..=4)];
@@ -122,6 +122,34 @@ fn nan_wins_both_ways() {
 }
 
 #[test]
+fn nan_wins_in_every_lane_and_cell() {
+    for isa in every_isa() {
+        for c in [17, 64, 65] {
+            for stride in [[2, 2], [1, 1]] {
+                let s = shape([1, 2, 2, c], [2, 2], stride, Valid);
+                let dy: Vec<f32> = (0..c).map(|i| i as f32 + 1.0).collect();
+                // The first and last channel of every group of four, eight and sixteen, and the odd one at the end.
+                for channel in (0..c).filter(|ch| matches!(ch % 4, 0 | 3) || ch + 1 == c) {
+                    for cell in 0..4 {
+                        let mut x: Vec<f32> = (0..4 * c).map(|i| (i * 5 % 11) as f32 - 5.0).collect();
+                        let (mut y, mut dx) = (poisoned(c), poisoned(4 * c));
+                        let mut expected = poisoned(4 * c);
+                        x[cell * c + channel] = f32::NAN;
+                        max_pool2d::forward(isa, &s, &x, &mut y);
+                        max_pool2d::backward(isa, &s, &x, &dy, &mut dx);
+                        reference::backward(&s, &x, &dy, &mut expected);
+                        let is_nan: Vec<usize> = (0..c).filter(|&i| y[i].is_nan()).collect();
+                        assert_eq!(is_nan, [channel], "{isa}, {c} channels, cell {cell}");
+                        assert_eq!(dx[cell * c + channel], dy[channel], "{isa}, {c} channels, cell {cell}");
+                        assert_eq!(dx, expected, "{isa}, {c} channels, cell {cell}");
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[test]
 fn threads_change_nothing() {
     for s in [shape([2, 30, 28, 20], [2, 2], [2, 2], Valid), shape([2, 30, 28, 20], [3, 3], [2, 2], Same)] {
         let mut r = stream(1);
@@ -148,5 +176,9 @@ fn what_does_not_fit_is_told() {
     };
     assert!(new([4, 2], [2, 2], Valid).unwrap_err().contains("[4, 2] does not fit into a map of [3, 3]"));
     assert!(new([4, 2], [2, 2], Same).is_ok());
+    for (pool, stride) in [([usize::MAX; 2], [2, 2]), ([2, 2], [1, usize::MAX])] {
+        assert!(new(pool, stride, Same).unwrap_err().contains("the sizes overflow"));
+    }
+    assert!(Pool2dShape::new([0, usize::MAX, 1, 1], [2, 2], [1, 1], Same).is_err());
     assert!(new([2, 2], [0, 2], Same).unwrap_err().contains("stride [0, 2] must be at least 1"));
 }

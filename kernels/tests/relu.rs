@@ -4,7 +4,7 @@ mod support;
 
 use graft_kernels::elementwise::BLOCK;
 use graft_kernels::relu::{self, reference};
-use support::{bits, every_isa, floats, poisoned, same_on_any_pool, stream};
+use support::{Verdict, bits, every_isa, floats, poisoned, same_on_any_pool, stream};
 
 /// What a comparison can get wrong.
 const SPECIAL: [f32; 12] = [
@@ -33,22 +33,40 @@ fn data(case: u64, len: usize) -> Vec<f32> {
     x
 }
 
+/// Judges `forward(x, y)` and `backward(y, dy, dx)` on `len` numbers: their bits must be those of the reference.
+fn judge(
+    case: u64,
+    len: usize,
+    forward: impl Fn(&[f32], &mut [f32]),
+    backward: impl Fn(&[f32], &[f32], &mut [f32]),
+) -> Verdict {
+    let same = |what: &str, found: &[f32], expected: &[f32]| match bits(found) == bits(expected) {
+        true => Ok(()),
+        false => Err(format!("{what} of {len} numbers")),
+    };
+    let (x, dy) = (data(case, len), data(case + 100, len));
+    let (mut found, mut y) = (poisoned(len), poisoned(len));
+    forward(&x, &mut found);
+    reference::forward(&x, &mut y);
+    same("forward", &found, &y)?;
+    let (mut dx, mut expected) = (poisoned(len), poisoned(len));
+    backward(&y, &dy, &mut dx);
+    reference::backward(&y, &dy, &mut expected);
+    same("backward", &dx, &expected)
+}
+
 #[test]
 fn bits_are_those_of_the_reference() {
     for isa in every_isa() {
         for (case, len) in LENGTHS.into_iter().enumerate() {
-            let (x, dy) = (data(case as u64, len), data(case as u64 + 100, len));
-            let (mut y, mut expected) = (poisoned(len), poisoned(len));
-            relu::forward(isa, &x, &mut y);
-            reference::forward(&x, &mut expected);
-            assert_eq!(bits(&y), bits(&expected), "{isa}, {len} numbers, forward");
-            let (mut dx, mut expected) = (poisoned(len), poisoned(len));
-            relu::backward(isa, &y, &dy, &mut dx);
-            reference::backward(&y, &dy, &mut expected);
-            assert_eq!(bits(&dx), bits(&expected), "{isa}, {len} numbers, backward");
-            let mut in_place = dy.clone();
-            relu::backward_in_place(isa, &y, &mut in_place);
-            assert_eq!(bits(&in_place), bits(&expected), "{isa}, {len} numbers, backward in place");
+            let forward = |x: &[f32], y: &mut [f32]| relu::forward(isa, x, y);
+            let backward = |y: &[f32], dy: &[f32], dx: &mut [f32]| relu::backward(isa, y, dy, dx);
+            judge(case as u64, len, forward, backward).unwrap_or_else(|e| panic!("{isa}: {e}"));
+            let in_place = |y: &[f32], dy: &[f32], dx: &mut [f32]| {
+                dx.copy_from_slice(dy);
+                relu::backward_in_place(isa, y, dx);
+            };
+            judge(case as u64, len, forward, in_place).unwrap_or_else(|e| panic!("{isa}, in place: {e}"));
         }
     }
 }
@@ -70,13 +88,34 @@ fn nan_passes_and_zero_is_positive() {
 
 #[test]
 fn a_wrong_kernel_is_caught() {
-    let x = data(1, 1000);
-    let mut expected = poisoned(x.len());
-    reference::forward(&x, &mut expected);
-    let swallows_nan: Vec<f32> = x.iter().map(|v| v.max(0.0)).collect();
-    let keeps_minus_zero: Vec<f32> = x.iter().map(|&v| if v < 0.0 { 0.0 } else { v }).collect();
-    assert_ne!(bits(&swallows_nan), bits(&expected));
-    assert_ne!(bits(&keeps_minus_zero), bits(&expected));
+    type Forward = fn(f32) -> f32;
+    type Backward = fn(f32, f32) -> f32;
+    let verdict = |f: Forward, b: Backward| {
+        let forward = |x: &[f32], y: &mut [f32]| y.iter_mut().zip(x).for_each(|(y, &x)| *y = f(x));
+        let backward = |y: &[f32], dy: &[f32], dx: &mut [f32]| {
+            dx.iter_mut().zip(y).zip(dy).for_each(|((dx, &y), &dy)| *dx = b(y, dy));
+        };
+        judge(1, 1000, forward, backward)
+    };
+    let right: (Forward, Backward) =
+        (|x| if x <= 0.0 { 0.0 } else { x }, |y, dy| if y > 0.0 || y.is_nan() { dy } else { 0.0 });
+    verdict(right.0, right.1).expect("the right one passes");
+    let forward: [(&str, Forward); 3] = [
+        ("swallows NaN", |x| x.max(0.0)),
+        ("keeps -0", |x| if x < 0.0 { 0.0 } else { x }),
+        ("takes the magnitude", f32::abs),
+    ];
+    for (mistake, forward) in forward {
+        assert!(verdict(forward, right.1).is_err(), "forward {mistake}");
+    }
+    let backward: [(&str, Backward); 3] = [
+        ("passes at zero", |y, dy| if y >= 0.0 || y.is_nan() { dy } else { 0.0 }),
+        ("multiplies, so that 0 · ∞ is NaN", |y, dy| dy * f32::from(u8::from(y > 0.0))),
+        ("gives y", |y, _| y),
+    ];
+    for (mistake, backward) in backward {
+        assert!(verdict(right.0, backward).is_err(), "backward {mistake}");
+    }
 }
 
 #[test]

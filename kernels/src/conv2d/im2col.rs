@@ -3,7 +3,7 @@
 //! networks for document processing*, 2006).
 //!
 //! The whole matrix would be kh·kw times the size of the input, 230 MB for one picture in VGG16's second layer; so it
-//! is made a block of pixels at a time, at most 1 MB. It is written once and read once all the same: that is
+//! is made a block of pixels at a time, about 1 MB. It is written once and read once all the same: that is
 //! what [`super::direct`] saves.
 
 use rayon::prelude::*;
@@ -15,7 +15,8 @@ use crate::gemm::Epilogue;
 use crate::isa::Isa;
 use crate::parallel::with_scratch;
 
-/// Numbers of the matrix of patches that are made at once: 1 MB.
+/// Numbers of the matrix of patches that are made at once: 1 MB; more only where 8 pixels take more, the least that is
+/// worth a product.
 const BLOCK: usize = 1 << 18;
 
 /// y = x ∗ w, then the epilogue.
@@ -70,11 +71,17 @@ pub(super) fn backward_weights(s: &Conv2dShape, x: &[f32], dy: &[f32], dw: &mut 
 
 /// c (m, n) = a (m, k) · b (k, n), or added to c; b and c row-major, a with these strides.
 fn sgemm([m, k, n]: [usize; 3], a: &[f32], strides: [usize; 2], b: &[f32], add: bool, c: &mut [f32]) {
-    assert!(m == 0 || k == 0 || (m - 1) * strides[0] + (k - 1) * strides[1] < a.len());
-    assert!(b.len() == k * n && c.len() == m * n);
+    let last = |n: usize, stride: usize| (n - 1).checked_mul(stride);
+    let inside = || last(m, strides[0])?.checked_add(last(k, strides[1])?).filter(|&i| i < a.len());
+    assert!(m == 0 || k == 0 || inside().is_some(), "im2col: A has {} numbers, too few", a.len());
+    assert!(
+        k.checked_mul(n) == Some(b.len()) && m.checked_mul(n) == Some(c.len()),
+        "im2col: sizes of B and C"
+    );
     let (beta, n_stride) = (f32::from(u8::from(add)), n as isize);
     let [row, col] = strides.map(|s| s as isize);
-    // SAFETY: the two asserts say that all elements which these sizes and strides reach lie inside the slices.
+    // SAFETY: by the two asserts, whose products cannot wrap, every element that these sizes and strides reach lies
+    // inside its slice, and `c` is borrowed exclusively.
     unsafe {
         let (a, b, c) = (a.as_ptr(), b.as_ptr(), c.as_mut_ptr());
         matrixmultiply::sgemm(m, k, n, 1.0, a, row, col, b, n_stride, 1, beta, c, n_stride, 1);

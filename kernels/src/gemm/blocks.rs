@@ -1,8 +1,9 @@
 //! How C is cut into the rectangles that one task computes each.
 //!
 //! A rectangle packs its own rows of A, and reads its own columns of B, so it should be large: each number of A is used
-//! for all its columns, each of B for all its rows. With 224 rows (16 tiles of AVX-512) fetching B costs about 1 % of
-//! the work; 512 columns of B, KC deep, are 512 KB and stay in L2. Small products are cut finer, down to 4 tiles a
+//! for all its columns, each of B for all its rows. With 224 rows (16 tiles of AVX-512) fetching B costs a few per
+//! cent of the work. 512 columns of B, KC deep, are 512 KB: an L2 of 1 MB or more keeps them from tile to tile; a
+//! smaller one reads them from L3, each number for MR rows at a time. Small products are cut finer, down to 4 tiles a
 //! side, so that every core has a part.
 //!
 //! None of this touches the order of any sum: the size of a rectangle is free to be whatever is fastest.

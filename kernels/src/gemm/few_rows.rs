@@ -5,7 +5,7 @@
 //! four rows at once, and the sums stay in L1:
 //!
 //! ```text
-//! for each strip of columns, in parallel            512 columns: 2 KB of each row of B
+//! for each strip of columns, in parallel            at most 512: 2 KB of each row of B
 //!     for each block of KC k
 //!         for four k at a time, for each row i
 //!             sums[i] += a[i][k]·B[k] + a[i][k+1]·B[k+1] + …        one pass over the strip
@@ -27,7 +27,8 @@ use crate::parallel::{BlockMut, for_each_block, with_scratch};
 /// that take memory about 20).
 pub(super) const MAX_ROWS: usize = 8;
 
-/// Columns of one strip: long enough runs for the memory, short enough that 8 rows of sums and 4 of B share L1.
+/// Columns of one strip at most: long enough runs for the memory, short enough that 8 rows of sums and 4 of B share L1
+/// (24 KB). A narrow B is cut into about 8 strips, multiples of 64 columns, so that every core has one.
 const STRIP: usize = 512;
 
 /// `c` = a · b and the epilogue, where the rows of `b` are contiguous.

@@ -11,7 +11,8 @@
 //!
 //! Every output is summed in an order that depends on k alone: chains of 256 multiply-adds, and the chains
 //! added from first to last. So its bits do not depend on the number of threads, on m, on n, or on its place in C.
-//! Its error is at most γₙ·Σ|a·b| with n = 256 + ⌈k/256⌉ (Higham, *Accuracy and stability of numerical algorithms*, §4.2).
+//! Its error is at most γₙ·Σ|a·b| with n = 256 + ⌈k/256⌉, and one more for the portable tile, which rounds each product
+//! before it is added (Higham, *Accuracy and stability of numerical algorithms*, §4.2).
 
 mod blocks;
 pub(crate) mod driver;
