@@ -25,7 +25,8 @@ pub enum Mode {
 pub struct Monitor {
     name: String,
     mode: Mode,
-    min_delta: f64,
+    /// `None` until it is set: then it is 0, or what the callback has as its default.
+    min_delta: Option<f64>,
     /// Whether it has been said that the logs lack the figure.
     missed: bool,
 }
@@ -33,7 +34,7 @@ pub struct Monitor {
 impl Default for Monitor {
     /// `val_loss`, lower is better, however little.
     fn default() -> Self {
-        Self { name: "val_loss".to_owned(), mode: Mode::Min, min_delta: 0.0, missed: false }
+        Self { name: "val_loss".to_owned(), mode: Mode::Min, min_delta: None, missed: false }
     }
 }
 
@@ -64,8 +65,13 @@ impl Monitor {
 
     /// The least change that counts as an improvement; its sign does not matter.
     pub fn min_delta(mut self, min_delta: f64) -> Self {
-        self.min_delta = min_delta.abs();
+        self.min_delta = Some(min_delta.abs());
         self
+    }
+
+    /// The same with this least change, unless one has been set.
+    pub(super) fn min_delta_or(self, default: f64) -> Self {
+        if self.min_delta.is_some() { self } else { self.min_delta(default) }
     }
 
     /// The figure's name.
@@ -79,9 +85,10 @@ impl Monitor {
     /// their ninth digit are the same. (In Keras a first value of NaN would become a best that nothing can beat.)
     pub fn is_improvement(&self, value: f64, reference: Option<f64>) -> bool {
         let Some(reference) = reference.map(|r| r as f32) else { return !value.is_nan() };
+        let min_delta = self.min_delta.unwrap_or(0.0);
         match self.mode {
-            Mode::Min => ((value + self.min_delta) as f32) < reference,
-            Mode::Max => ((value - self.min_delta) as f32) > reference,
+            Mode::Min => ((value + min_delta) as f32) < reference,
+            Mode::Max => ((value - min_delta) as f32) > reference,
         }
     }
 

@@ -4,6 +4,9 @@ use super::{Callback, Control, Monitor};
 use crate::fit::{FitError, Logs, readable};
 use crate::{NnError, Result};
 
+/// Keras's least change that counts as an improvement.
+const MIN_DELTA: f64 = 1e-4;
+
 /// Multiplies the learning rate by `factor` once a figure has not improved for `patience` epochs. Keras's
 /// `ReduceLROnPlateau`.
 ///
@@ -26,15 +29,15 @@ pub struct ReduceLROnPlateau {
 impl Default for ReduceLROnPlateau {
     /// `val_loss`, a tenth after 10 epochs that did not better it by 1e-4, no cooldown, down to 0.
     fn default() -> Self {
-        let monitor = Monitor::default().min_delta(1e-4);
+        let monitor = Monitor::default().min_delta(MIN_DELTA);
         Self { monitor, factor: 0.1, patience: 10, cooldown: 0, min_lr: 0.0, best: None, wait: 0, cooling: 0 }
     }
 }
 
 impl ReduceLROnPlateau {
-    /// Watches this figure. Keras's least change is 1e-4: `Monitor::default().min_delta(1e-4)`.
+    /// Watches this figure, with a least change of 1e-4, as in Keras, unless the monitor sets another.
     pub fn new(monitor: Monitor) -> Self {
-        Self { monitor, ..Self::default() }
+        Self { monitor: monitor.min_delta_or(MIN_DELTA), ..Self::default() }
     }
 
     /// What the learning rate is multiplied by.
@@ -109,5 +112,17 @@ impl Callback for ReduceLROnPlateau {
             }
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_least_change_is_that_of_keras_unless_set() {
+        let improves = |m: Monitor| ReduceLROnPlateau::new(m).monitor.is_improvement(0.99995, Some(1.0));
+        assert!(!improves(Monitor::default()));
+        assert!(improves(Monitor::default().min_delta(0.0)));
     }
 }

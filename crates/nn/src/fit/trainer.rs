@@ -140,9 +140,9 @@ impl<'m> Trainer<'m> {
         let correct = correct(pass.y.value(), &batch.labels)?;
         let logs = StepLogs { loss: loss.value().item().map_err(NnError::from)?, correct };
         let mut found = tape.backward(&loss).map_err(NnError::from)?;
-        let zeros = |id: WeightId| Tensor::zeros(*model.weight(id).value.shape());
-        let of = |(id, w)| (id, found.take(&w).unwrap_or_else(|| zeros(id)));
-        let gradients = pass.trained.into_iter().map(of).collect();
+        let zeros = |id: WeightId| Tensor::try_zeros(*model.weight(id).value.shape());
+        let of = |(id, w)| Ok((id, found.take(&w).map_or_else(|| zeros(id), Ok)?));
+        let gradients = pass.trained.into_iter().map(of).collect::<crate::Result<_>>()?;
         Ok(BatchGradients { logs, gradients, updates: pass.updates })
     }
 

@@ -6,12 +6,14 @@
 //! | `global_clipnorm = c` | of all together: `g · c · min(1/‖all‖, 1/c)` | shortened, their direction kept |
 //! | `clipvalue = c` | each number into [−c, c] | the direction changes |
 //!
-//! A NaN or an infinity anywhere makes a whole gradient NaN by the first two (`∞ · 0`), and all of them by the second:
-//! a step that cannot be trusted is not made to look like one that can. Formulas: `_clip_gradients` and
+//! What is not a number stays visible. A NaN makes the whole gradient NaN by the first formula, an infinity becomes NaN
+//! itself (`∞/∞`) while the finite numbers beside it become 0; by the second, either makes all gradients NaN. By the
+//! third a NaN stays, and an infinity becomes the bound. All this as in Keras. Formulas: `_clip_gradients` and
 //! `clip_by_global_norm` in `keras/src/optimizers/base_optimizer.py`, `tf.clip_by_norm` (Keras 3.15.1).
 
 use graft_kernels::{Isa, elementwise};
 use graft_tensor::Tensor;
+use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use crate::{NnError, Result, WeightId};
@@ -98,15 +100,39 @@ impl Clipping {
 fn by_norm(isa: Isa, c: f32, g: &mut [f32]) {
     let norm = elementwise::sum_of_squares(isa, g).sqrt() as f32;
     let divisor = if norm <= c { c } else { norm }; // a NaN divides
-    isa.vectorize(
-        #[inline(always)]
-        || g.iter_mut().for_each(|g| *g = *g * c / divisor),
-    );
+    g.par_chunks_mut(elementwise::BLOCK).for_each(|g| {
+        isa.vectorize(
+            #[inline(always)]
+            || g.iter_mut().for_each(|g| *g = *g * c / divisor),
+        );
+    });
 }
 
 fn by_value(isa: Isa, c: f32, g: &mut [f32]) {
-    isa.vectorize(
-        #[inline(always)]
-        || g.iter_mut().for_each(|g| *g = g.clamp(-c, c)), // a NaN stays
-    );
+    g.par_chunks_mut(elementwise::BLOCK).for_each(|g| {
+        isa.vectorize(
+            #[inline(always)]
+            || g.iter_mut().for_each(|g| *g = g.clamp(-c, c)), // a NaN stays
+        );
+    });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What `clipnorm = 1` makes of a gradient.
+    fn clipped(g: [f32; 3]) -> [f32; 3] {
+        let mut g = g;
+        by_norm(Isa::best(), 1.0, &mut g);
+        g
+    }
+
+    #[test]
+    fn a_gradient_that_is_no_number_does_not_pass_for_one() {
+        assert!(clipped([1.0, f32::NAN, 2.0]).iter().all(|g| g.is_nan()));
+        let [a, infinite, b] = clipped([1.0, f32::INFINITY, 2.0]);
+        assert!(a == 0.0 && infinite.is_nan() && b == 0.0);
+        assert_eq!(clipped([0.0, 3.0, 4.0]), [0.0, 0.6, 0.8]);
+    }
 }

@@ -19,6 +19,7 @@ pub use clipping::Clipping;
 pub use state::OptimizerState;
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 
 use graft_kernels::{Isa, optimizers as kernels};
 use graft_tensor::{Shape, Tensor, TensorError};
@@ -121,7 +122,7 @@ impl Optimizer {
     ///
     /// # Errors
     /// [`TensorError::Shape`] for a gradient of another shape than its weight's; no weight has been
-    /// changed then.
+    /// changed then. [`TensorError::OutOfMemory`] if there is no room for what the algorithm remembers.
     pub fn apply(&mut self, model: &mut Sequential, mut gradients: Vec<(WeightId, Tensor)>) -> Result<()> {
         let isa = Isa::current();
         for (id, g) in &gradients {
@@ -135,15 +136,18 @@ impl Optimizer {
         }
         self.iterations += 1;
         for (id, g) in gradients {
-            self.step(isa, id, &g, model.weight_mut(id));
+            self.step(isa, id, &g, model.weight_mut(id))?;
         }
         Ok(())
     }
 
     /// Changes one weight.
-    fn step(&mut self, isa: Isa, id: WeightId, g: &Tensor, w: &mut Tensor) {
+    fn step(&mut self, isa: Isa, id: WeightId, g: &Tensor, w: &mut Tensor) -> Result<()> {
         let OptimizerConfig { algorithm, learning_rate: rate, weight_decay, .. } = self.config;
-        let slots = self.slots.entry(id).or_insert_with(|| empty_slots(algorithm, *g.shape()));
+        let slots = match self.slots.entry(id) {
+            Entry::Occupied(slots) => slots.into_mut(),
+            Entry::Vacant(free) => free.insert(empty_slots(algorithm, *g.shape())?),
+        };
         let (w, g, t) = (w.data_mut(), g.data(), self.iterations);
         let decay = weight_decay.unwrap_or(0.0);
         // AdamW's kernel does both in one pass over the weights.
@@ -166,6 +170,7 @@ impl Optimizer {
                 rmsprop.step(isa, rate, w, g, slices(slots));
             }
         }
+        Ok(())
     }
 }
 
@@ -176,7 +181,7 @@ fn slices<const N: usize>(slots: &mut [Tensor]) -> [&mut [f32]; N] {
 }
 
 /// Room for what the algorithm remembers of a weight of this shape.
-fn empty_slots(algorithm: Algorithm, shape: Shape) -> Vec<Tensor> {
-    let zeros = |(_, used)| Tensor::zeros(if used { shape } else { Shape::from([0]) });
+fn empty_slots(algorithm: Algorithm, shape: Shape) -> Result<Vec<Tensor>> {
+    let zeros = |(_, used)| Ok(Tensor::try_zeros(if used { shape } else { Shape::from([0]) })?);
     algorithm.slots().into_iter().map(zeros).collect()
 }

@@ -45,7 +45,7 @@ impl Optimizer {
         let mut unknown: BTreeSet<&str> = state.tensors.keys().map(String::as_str).collect();
         let mut restored = BTreeMap::new();
         for (id, _, weight) in model.weights() {
-            let mut slots = empty_slots(algorithm, weight.spec.shape);
+            let mut slots = empty_slots(algorithm, weight.spec.shape)?;
             let mut found = false;
             for ((slot, _), tensor) in algorithm.slots().into_iter().zip(&mut slots) {
                 let name = name(model, id, slot);
