@@ -15,7 +15,7 @@ impl<'t> Var<'t> {
         same_shape("add", self, other)?;
         let mut y = self.value().clone();
         elementwise::add(self.tape.isa(), other.value().data(), y.data_mut());
-        Ok(self.tape.record(y, [self, other], |dy, _| Ok([Some(dy.clone()), Some(dy)])))
+        Ok(self.tape.record(y, [self, other], |dy, [a, b]| Ok([a.then(|| dy.clone()), b.then_some(dy)])))
     }
 }
 
