@@ -1,6 +1,7 @@
 //! `weights`: fetch, convert, inspect and verify Keras's VGG16 files.
 //!
 //! What a person reads goes to stderr, what a program reads (tables, JSON, paths) to stdout.
+#![forbid(unsafe_code)]
 
 use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};

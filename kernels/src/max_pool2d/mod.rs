@@ -16,7 +16,7 @@
 //! each cell is compared with the best so far, for a row of channels at once. VGG16's own case, 2×2 with stride 2, has
 //! a loop that reads the four cells at once.
 //!
-//! The backward pass splits `dx` into bands of rows ([`BAND`]). A band visits, in row-major order, every window that
+//! The backward pass splits `dx` into bands of rows (`BAND`). A band visits, in row-major order, every window that
 //! touches it, finds the winners, and adds the gradients of those that lie inside. A window across the border of two
 //! bands is looked at twice, which is the price of needing neither locks nor an order of threads.
 

@@ -1,26 +1,13 @@
 //! The golden files themselves, whatever photos and seeds they are of: every member is read, in the type it has there.
 
-use std::path::PathBuf;
-
-use graft_tensor::npz::Npz;
-
-/// An archive of the golden folder (`GRAFT_GOLDEN`, else beside the project), where it is there.
-fn golden(file: &str) -> Option<Npz> {
-    let default = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/golden");
-    let path = std::env::var_os("GRAFT_GOLDEN").map_or(default.into(), PathBuf::from).join(file);
-    if !path.is_file() {
-        println!("skipped: {file} is not there");
-        return None;
-    }
-    Some(Npz::open(path).unwrap())
-}
+use graft_tests::golden_npz;
 
 #[test]
 fn golden_archives_are_read_whole() {
     for file in
         ["stages", "method1", "method2", "method3", "full_finetune", "augment", "resize", "optimizers"]
     {
-        let Some(mut archive) = golden(&format!("{file}.npz")) else { continue };
+        let Some(mut archive) = golden_npz(&format!("{file}.npz")) else { continue };
         let names: Vec<String> = archive.names().map(str::to_owned).collect();
         assert!(!names.is_empty());
         for name in names {
@@ -38,7 +25,7 @@ fn golden_archives_are_read_whole() {
 
 #[test]
 fn golden_pixels_labels_norms_and_names_keep_their_types() {
-    let Some(mut method) = golden("method2.npz") else { return };
+    let Some(mut method) = golden_npz("method2.npz") else { return };
     let pixels = method.get("pixels").unwrap();
     assert_eq!(pixels.shape()[3], 3);
     assert_eq!(pixels.bytes().unwrap().len(), pixels.shape().elements());
@@ -48,7 +35,7 @@ fn golden_pixels_labels_norms_and_names_keep_their_types() {
     assert_eq!(trainable.strings().unwrap()[0], "block5_conv1/kernel");
     assert!(method.get("grad/block5_conv1/kernel/l2").unwrap().to_f64().unwrap()[0] > 0.0);
 
-    let Some(mut augment) = golden("augment.npz") else { return };
+    let Some(mut augment) = golden_npz("augment.npz") else { return };
     let cases = augment.get("cases").unwrap();
     let [json] = cases.strings().unwrap() else { panic!("one string") };
     assert!(json.starts_with("[{") && json.ends_with("}]"), "{json}");
