@@ -305,3 +305,36 @@ fn duplicates_across_parts_and_classes_are_found() {
     data.samples[1].part = Part::Validation;
     assert_eq!(data.duplicates(), [(0, 1), (0, 4)]);
 }
+
+fn verify_refusal(photos: &Photos) -> String {
+    let folder = scan(photos).unwrap();
+    verify(folder, &VerifyOptions::default(), &|_| ControlFlow::Continue(())).unwrap_err().to_string()
+}
+
+#[test]
+fn one_class_left_after_verification_is_refused() {
+    let photos = Photos::new(&["a/1.png", "a/2.png"]);
+    photos.write("b/1.png", b"no picture");
+    assert!(verify_refusal(&photos).contains("one class only, a"));
+}
+
+#[test]
+fn a_part_without_a_good_picture_is_refused() {
+    let photos = Photos::new(&["train/a/1.png", "train/b/1.png"]);
+    photos.write("val/a/1.png", b"no picture");
+    photos.write("val/b/1.png", b"no picture");
+    let folder = scan(&photos).unwrap();
+    assert!(folder.has(Part::Validation) && !folder.has(Part::Test));
+    assert!(verify_refusal(&photos).contains("no picture of the validation part"));
+}
+
+#[test]
+fn classes_with_few_photos_are_told_of() {
+    let photos = Photos::new(&["a/1.png", "b/1.png", "b/2.png"]);
+    for i in 0..5 {
+        photos.add(&format!("c/{i}.png"));
+    }
+    let warnings = verified(&photos).dataset.warnings();
+    assert_eq!(warnings.len(), 2);
+    assert!(warnings[0].contains("a has a single photo") && warnings[1].contains("b has only 2 photos"));
+}

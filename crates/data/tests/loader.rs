@@ -156,3 +156,13 @@ fn sizes_of_nothing_are_refused() {
     }
     assert!(loader(&good, &good.store, options(1)).batches(vec![]).next().is_none());
 }
+
+#[test]
+fn a_batch_larger_than_any_folder_holds_all() {
+    let photos = photos();
+    let good = verified(&photos);
+    let order = good.dataset.indices(Part::Train);
+    let loader = loader(&good, &good.store, LoaderOptions { batch_size: usize::MAX, ..options(2) });
+    let sizes: Vec<usize> = loader.batches(order).map(|b| b.unwrap().x.rows()).collect();
+    assert_eq!(sizes, [13]);
+}

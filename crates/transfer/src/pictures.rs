@@ -41,6 +41,7 @@ impl Pictures {
             verified.dataset.hold_out(options.validation_split, options.seed)?;
         }
         note(format_args!("\n{}", verified.dataset.class_table()));
+        verified.dataset.warnings().iter().for_each(|w| note(format_args!("warning: {w}")));
         for (a, b) in verified.dataset.duplicates() {
             let (a, b) = (verified.dataset.relative_path(a), verified.dataset.relative_path(b));
             note(format!("warning: {} and {} are the same picture", a.display(), b.display()));

@@ -1,12 +1,12 @@
 //! `predict`: what is in these pictures?
 
-use std::io::Write;
+use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Parser;
 use graft_data::resize::Interpolation;
-use graft_data::{DecodeOptions, decode, image_files, resize};
+use graft_data::{DecodeOptions, Format, decode, image_files, resize};
 use graft_nn::Sequential;
 use graft_nn::fit::predict;
 use graft_tensor::Tensor;
@@ -14,9 +14,10 @@ use graft_vgg::{ClassIndex, Prediction, Preprocessing, Vgg16, decode_predictions
 use rayon::prelude::*;
 use serde::Serialize;
 
-use crate::base::{load_weights, locate};
+use crate::base::{BASE_LICENCE, load_weights, locate};
 use crate::features::PICTURES_AT_ONCE;
 use crate::interrupt::is_interrupted;
+use crate::output::to_stdout;
 use crate::progress::{self, note};
 use crate::run::{finish, prepare};
 use crate::{Error, Result, model_file};
@@ -59,7 +60,7 @@ struct Predict {
     #[arg(long)]
     json: bool,
 
-    /// Write the answers to a CSV file: path, rank, wnid, class, score
+    /// Write the answers to a CSV file: path, rank, wnid, class, score, error
     #[arg(long, value_name = "FILE")]
     csv: Option<PathBuf>,
 
@@ -75,6 +76,9 @@ Examples:
   predict --weights imagenet photo.jpg
 
 Exit codes: 0 all answered, 2 usage, 3 no pictures, 4 the model, 7 some pictures could not be read.";
+
+/// Bytes that tell what a file is.
+const SNIFFED: u64 = 512;
 
 /// The `main` of `predict`.
 pub fn run_predict() -> ExitCode {
@@ -112,9 +116,15 @@ fn run(options: &Predict) -> Result<()> {
     }
     let (oracle, paths) = oracle(options)?;
     let pictures = pictures(paths)?;
+    if let Some(folder) =
+        options.csv.as_deref().and_then(Path::parent).filter(|f| !f.as_os_str().is_empty() && !f.is_dir())
+    {
+        return Err(Error::output(folder, "is no folder", "name a file in one that is there with --csv"));
+    }
     let answers = answer(&oracle, &pictures, options)?;
     if options.json {
-        println!("{}", serde_json::to_string_pretty(&answers).map_err(|e| Error::Usage(e.to_string()))?);
+        let text = serde_json::to_string_pretty(&answers).map_err(|e| Error::Usage(e.to_string()))?;
+        to_stdout(&(text + "\n"))?;
     }
     if let Some(file) = &options.csv {
         write_csv(file, &answers)?;
@@ -147,10 +157,16 @@ impl Oracle {
     /// A model of Graft's.
     fn trained(path: &Path, last: bool) -> Result<Self> {
         let file = if path.is_dir() {
-            path.join(if last { "last.safetensors" } else { "best.safetensors" })
+            let (best, final_one) = (path.join("best.safetensors"), path.join("last.safetensors"));
+            let only_last = !best.exists() && final_one.exists();
+            if only_last && !last {
+                note(format!("{}: no best.safetensors: last.safetensors is used", path.display()));
+            }
+            if last || only_last { final_one } else { best }
         } else {
             path.to_owned()
         };
+        refuse_others(path)?;
         let model_file::Model { card, network } = model_file::load(&file)?;
         Ok(Self {
             network,
@@ -166,6 +182,7 @@ impl Oracle {
         let path = locate(weights, true)?;
         let mut network = Vgg16::with_top().build()?;
         load_weights(&path, &mut network)?;
+        note(BASE_LICENCE);
         let index = class_index.map_or_else(graft_weights::class_index, |p| Ok(p.to_owned()))?;
         let bad = |problem: String| {
             Error::model(&index, problem, "name one that belongs to the weights with --class-index")
@@ -212,6 +229,28 @@ impl Oracle {
     }
 }
 
+/// What people give for a model of Graft's by mistake, told by its first bytes: a Keras file, or the first of the pictures.
+fn refuse_others(path: &Path) -> Result<()> {
+    let mut head = Vec::new();
+    if let Ok(file) = std::fs::File::open(path) {
+        // A folder can be opened, but not read.
+        let _ = file.take(SNIFFED).read_to_end(&mut head);
+    }
+    if Format::sniff(&head).is_some() {
+        let problem =
+            format!("{} is a picture: name a model before it, predict MODEL IMAGE…", path.display());
+        return Err(Error::Usage(problem));
+    }
+    if head.starts_with(b"\x89HDF") || head.starts_with(b"PK\x03\x04") {
+        return Err(Error::model(
+            path,
+            "is a Keras file, not a model of Graft's",
+            "name a VGG16 with its top by --weights",
+        ));
+    }
+    Ok(())
+}
+
 /// Keras's class index, or a name a line.
 fn class_list(text: &str) -> graft_vgg::Result<ClassIndex> {
     if text.trim_start().starts_with('{') {
@@ -224,10 +263,21 @@ fn class_list(text: &str) -> graft_vgg::Result<ClassIndex> {
 /// fails when its turn comes, as any picture that cannot be read.
 fn pictures(paths: &[PathBuf]) -> Result<Vec<PathBuf>> {
     let mut all = Vec::new();
+    let mut none = None;
     for path in paths {
-        if path.is_dir() { all.extend(image_files(path)?) } else { all.push(path.clone()) }
+        match image_files(path) {
+            Ok(files) if path.is_dir() => all.extend(files),
+            Err(e) if path.is_dir() => {
+                note(format_args!("warning: {e}"));
+                none = Some(e);
+            }
+            _ => all.push(path.clone()),
+        }
     }
-    Ok(all)
+    match none {
+        Some(e) if all.is_empty() => Err(e.into()),
+        _ => Ok(all),
+    }
 }
 
 /// Answers for all, told as they come.
@@ -258,8 +308,7 @@ fn tell(answer: &Answer, as_json: bool) -> Result<()> {
                 let wnid = p.wnid.as_ref().map_or_else(String::new, |w| format!("{w}  "));
                 lines += &format!("  {:.4}  {wnid}{}\n", p.score, p.class);
             }
-            let mut out = std::io::stdout().lock();
-            out.write_all(lines.as_bytes()).map_err(|e| Error::write(Path::new("standard output"), &e))?;
+            to_stdout(&lines)?;
         }
     }
     Ok(())
@@ -268,12 +317,18 @@ fn tell(answer: &Answer, as_json: bool) -> Result<()> {
 fn write_csv(file: &Path, answers: &[Answer]) -> Result<()> {
     let write = |w: &mut dyn Write| {
         let mut csv = csv::Writer::from_writer(w);
-        csv.write_record(["path", "rank", "wnid", "class", "score"])?;
+        csv.write_record(["path", "rank", "wnid", "class", "score", "error"])?;
         for a in answers {
-            let Outcome::Predictions(top) = &a.outcome else { continue };
+            let top = match &a.outcome {
+                Outcome::Predictions(top) => top,
+                Outcome::Error(e) => {
+                    csv.write_record([&a.path, "", "", "", "", e])?;
+                    continue;
+                }
+            };
             for (i, p) in top.iter().enumerate() {
                 let (rank, score) = ((i + 1).to_string(), p.score.to_string());
-                csv.write_record([&a.path, &rank, p.wnid.as_deref().unwrap_or(""), &p.class, &score])?;
+                csv.write_record([&a.path, &rank, p.wnid.as_deref().unwrap_or(""), &p.class, &score, ""])?;
             }
         }
         csv.flush()

@@ -1,8 +1,8 @@
 //! `--preview`: photos beside their variants, to be looked at before hours are spent on them.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use graft_data::{DecodeOptions, decode, image_files, preview, resize};
+use graft_data::{DecodeOptions, Folder, Layout, Part, decode, image_files, preview, resize};
 
 use crate::progress::note;
 use crate::recipe::Augmenting;
@@ -11,25 +11,45 @@ use crate::{Error, Options, Result};
 /// Variants of each photo, to the right of it.
 const VARIANTS: usize = 7;
 
-/// Writes a sheet of `photos` photos, taken evenly from all of them, each with what its first epochs would show.
+/// Writes a sheet of `photos` training photos, taken evenly from all of them, each with variants as training draws them.
+/// (The very ones, epoch by epoch, if the folder has no bad pictures: those count here, and not in training.)
 ///
 /// # Errors
-/// If there are no photos, one of those chosen cannot be read, or the file not be written.
+/// If there is no photo that can be read, or the file cannot be written.
 pub fn write(file: &Path, photos: usize, augmenting: &Augmenting, options: &Options) -> Result<()> {
-    let all = image_files(&options.data)?;
-    let photos = photos.min(all.len());
     if photos == 0 {
-        return Err(Error::Usage("--preview must be at least 1, and the folder of photos not empty".into()));
+        return Err(Error::Usage("--preview must be at least 1, got 0".into()));
     }
+    let all = training_photos(options)?;
     let (side, augment) = (options.image_size, augmenting.seeded(options.seed));
     let mut tiles = Vec::new();
-    for i in 0..photos {
-        let number = i * all.len() / photos;
-        let photo = decode(&all[number], DecodeOptions { exif: options.exif })?;
-        let photo = resize(photo, side, side, options.resize)?.into_f32();
-        tiles.extend(preview::row(&photo, &augment, number, VARIANTS));
+    let photos = photos.min(all.len());
+    for number in (0..photos).map(|i| i * all.len() / photos) {
+        match decode(&all[number], DecodeOptions { exif: options.exif }) {
+            Ok(photo) => {
+                let photo = resize(photo, side, side, options.resize)?.into_f32();
+                tiles.extend(preview::row(&photo, &augment, number, VARIANTS));
+            }
+            Err(e) => note(format_args!("left out: {e}")),
+        }
     }
-    preview::write_png(file, &preview::sheet(&tiles, 1 + VARIANTS)?)?;
-    note(format!("{photos} photos, each with {VARIANTS} variants to its right: {}", file.display()));
+    let sheet = preview::sheet(&tiles, 1 + VARIANTS)?;
+    preview::write_png(file, &sheet).map_err(|e| {
+        Error::output(file, format!("cannot be written ({e})"), "name another --preview-file")
+    })?;
+    note(format_args!(
+        "{} photos, each with {VARIANTS} variants to its right: {}",
+        tiles.len() / (1 + VARIANTS),
+        file.display()
+    ));
     Ok(())
+}
+
+/// The photos that training would vary, or all of a folder without classes.
+fn training_photos(options: &Options) -> Result<Vec<PathBuf>> {
+    if Folder::layout(&options.data)? == Layout::Flat {
+        return Ok(image_files(&options.data)?);
+    }
+    let files = Folder::scan(&options.data, options.class_names.as_deref())?.files;
+    Ok(files.into_iter().filter(|f| f.part == Part::Train).map(|f| f.path).collect())
 }

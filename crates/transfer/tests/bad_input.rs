@@ -175,6 +175,7 @@ fn predict_says_what_is_wrong() {
     fs::write(dir.path().join("names"), "one\ntwo\n").unwrap();
     let model = fs::read(dir.path().join("run/best.safetensors")).unwrap();
     fs::write(dir.path().join("cut.safetensors"), &model[..model.len() - 5]).unwrap();
+    fs::write(dir.path().join("keras.h5"), b"\x89HDF\r\n\x1a\n").unwrap();
     let mut huge = model[..4096].to_vec();
     huge[..8].copy_from_slice(&u64::MAX.to_le_bytes());
     fs::write(dir.path().join("huge.safetensors"), huge).unwrap();
@@ -183,6 +184,8 @@ fn predict_says_what_is_wrong() {
         (&["none", "photos"], 4, &["best.safetensors"]),
         (&["cut.safetensors", "photos"], 4, &["cut.safetensors"]),
         (&["huge.safetensors", "photos"], 4, &["huge.safetensors"]),
+        (&["photos/red/000.png", "photos"], 2, &["000.png", "is a picture"]),
+        (&["keras.h5", "photos"], 4, &["keras.h5", "--weights"]),
         (&["run"], 2, &["picture"]),
         (&["run", "none"], 3, &["none"]),
         (&["run", "nowhere.jpg"], 7, &["1 of 1"]),

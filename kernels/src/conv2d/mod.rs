@@ -30,8 +30,8 @@ mod patches;
 pub mod reference;
 mod shape;
 
-pub use algorithm::{Algorithm, UnknownAlgorithm};
 pub use crate::window::Padding;
+pub use algorithm::{Algorithm, UnknownAlgorithm};
 pub use shape::{Conv2dError, Conv2dShape};
 
 use crate::column_sums::column_sums;

@@ -6,8 +6,8 @@
 //! ```
 
 use super::{Pool2dShape, wins};
-use crate::window::Padding;
 use crate::elementwise::LANES;
+use crate::window::Padding;
 
 /// Whether every window has its four cells, and no cell two windows.
 #[inline(always)]

@@ -130,6 +130,11 @@ impl Folder {
         Ok(Self { files: files.collect(), ..Self::empty(root) })
     }
 
+    /// Whether any file of the folder belongs to a part, good or bad.
+    pub fn has(&self, part: Part) -> bool {
+        self.files.iter().any(|f| f.part == part)
+    }
+
     fn empty(root: &Path) -> Self {
         Self { root: root.to_owned(), class_names: vec![], files: vec![], ignored: 0, warnings: vec![] }
     }

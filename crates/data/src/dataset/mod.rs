@@ -87,6 +87,9 @@ pub struct Dataset {
     pub samples: Vec<Sample>,
 }
 
+/// Fewer photos of a class than this are worth a warning.
+const FEW: usize = 5;
+
 impl Dataset {
     /// The samples of one part, in order, as indices into [`Dataset::samples`].
     pub fn indices(&self, part: Part) -> Vec<usize> {
@@ -107,6 +110,19 @@ impl Dataset {
             }
         });
         counts
+    }
+
+    /// Classes with so few photos to train on that little can be learnt of them; to be asked for after division.
+    pub fn warnings(&self) -> Vec<String> {
+        let counts = self.class_counts(Part::Train).into_iter().zip(&self.class_names);
+        let few = counts.filter(|(n, _)| (1..FEW).contains(n));
+        few.map(|(n, name)| match n {
+            1 => format!(
+                "the class {name} has a single photo to train on: none can be held out to judge it by"
+            ),
+            n => format!("the class {name} has only {n} photos to train on"),
+        })
+        .collect()
     }
 
     /// The classes and their counts, to be printed.

@@ -102,7 +102,7 @@ pub struct Verified {
 ///
 /// # Errors
 /// [`DataError::BadImages`] if there are any and they are not to be skipped; [`DataError::Folder`] if no good picture
-/// is left to train on; [`DataError::Interrupted`] if `progress` broke off.
+/// is left to train on, or in one class only, or none in a part that the folder has; [`DataError::Interrupted`] if `progress` broke off.
 pub fn verify(
     folder: Folder,
     options: &VerifyOptions,
@@ -119,6 +119,7 @@ pub fn verify(
     });
     let results = results.ok_or(DataError::Interrupted)?;
 
+    let had = Part::ALL.map(|part| folder.has(part));
     let Folder { root, class_names, files, warnings, .. } = folder;
     let of_class = |label| files.iter().filter(|f| f.part == Part::Train && f.label == label).count();
     let expected: Vec<usize> = (0..class_names.len()).map(of_class).collect();
@@ -148,7 +149,7 @@ pub fn verify(
     let store = PixelStore::new(options.keep, options.decode, pixels);
     let mut verified =
         Verified { dataset: Dataset { root, class_names, samples }, bad, turned, store, warnings };
-    verified.require_something_good(&expected)?;
+    verified.require_something_good(&expected, had)?;
     Ok(verified)
 }
 
@@ -171,8 +172,8 @@ fn examine(path: &std::path::Path, options: &VerifyOptions, keep: bool) -> Resul
 }
 
 impl Verified {
-    /// `expected`: files of each class that were meant for training.
-    fn require_something_good(&mut self, expected: &[usize]) -> Result<()> {
+    /// `expected`: files of each class that were meant for training. `had`: the parts that had files at all.
+    fn require_something_good(&mut self, expected: &[usize], had: [bool; 3]) -> Result<()> {
         let data = &self.dataset;
         if data.count(Part::Train) == 0 {
             let example = self.bad.first().map_or_else(String::new, |bad| format!(" ({bad})"));
@@ -181,6 +182,27 @@ impl Verified {
                 found: format!("no picture to train on that can be decoded{example}"),
                 expected: "JPEG, PNG, BMP, GIF, WebP, TIFF or PNM files".to_owned(),
                 remedy: "replace or convert them".to_owned(),
+            });
+        }
+        for (part, had) in Part::ALL.into_iter().zip(had) {
+            if had && data.count(part) == 0 {
+                return Err(DataError::Folder {
+                    path: data.root.clone(),
+                    found: format!("no picture of the {part} part that can be decoded"),
+                    expected: format!("good pictures in the {part} part, as it is there"),
+                    remedy: "replace its pictures, or remove its folder".to_owned(),
+                });
+            }
+        }
+        let counts = data.class_counts(Part::Train);
+        let left: Vec<&str> =
+            data.class_names.iter().zip(&counts).filter(|(_, n)| **n > 0).map(|(c, _)| c.as_str()).collect();
+        if !counts.is_empty() && left.len() < 2 {
+            return Err(DataError::Folder {
+                path: data.root.clone(),
+                found: format!("good pictures to train on in one class only, {}", left.join(", ")),
+                expected: "good pictures in at least two classes".to_owned(),
+                remedy: "replace the bad pictures of the other classes".to_owned(),
             });
         }
         for (label, good) in data.class_counts(Part::Train).into_iter().enumerate() {

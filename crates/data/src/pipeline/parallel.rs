@@ -98,7 +98,7 @@ impl<T: Send + 'static> Ahead<T> {
 fn run<T>(shared: &Shared<T>, jobs: usize, ahead: usize, work: &dyn Fn(usize) -> T) {
     loop {
         let mut state = shared.lock();
-        while !state.stopped && state.next < jobs && state.next >= state.taken + ahead {
+        while !state.stopped && state.next < jobs && state.next >= state.taken.saturating_add(ahead) {
             state = shared.wait(state);
         }
         if state.stopped || state.next >= jobs {
