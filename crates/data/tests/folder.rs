@@ -191,7 +191,7 @@ fn the_choices_have_names() {
 }
 
 #[test]
-fn a_folder_of_bad_pictures_alone_is_an_error_and_a_lost_class_a_warning() {
+fn bad_pictures_may_cost_a_class_but_not_all_but_one() {
     let photos = Photos::new(&[]);
     photos.write("a/1.jpg", b"words");
     photos.write("b/1.jpg", b"words");
@@ -199,6 +199,9 @@ fn a_folder_of_bad_pictures_alone_is_an_error_and_a_lost_class_a_warning() {
     let refusal = verify(scan(&photos).unwrap(), &VerifyOptions::default(), &all).unwrap_err().to_string();
     assert!(refusal.contains("no picture to train on that can be decoded"), "{refusal}");
     photos.add("b/2.png");
+    let refusal = verify(scan(&photos).unwrap(), &VerifyOptions::default(), &all).unwrap_err().to_string();
+    assert!(refusal.contains("in one class only, b"), "{refusal}");
+    photos.add("c/1.png");
     let lost = verify(scan(&photos).unwrap(), &VerifyOptions::default(), &all).unwrap();
     assert_eq!(lost.warnings, ["the class a has no good pictures to train on"]);
 }

@@ -74,7 +74,7 @@ fn a_trained_model_names_photos_it_has_not_seen() {
             assert!(path.contains(class), "{answer}");
         }
     }
-    assert_eq!(fs::read_to_string(dir.path().join("answers.csv")).unwrap().lines().count(), 1 + 6 * 2);
+    assert_eq!(fs::read_to_string(dir.path().join("answers.csv")).unwrap().lines().count(), 1 + 6 * 2 + 1);
 }
 
 #[test]
