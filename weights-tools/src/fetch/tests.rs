@@ -3,7 +3,7 @@
 use std::io::{BufRead, BufReader, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::Path;
-use std::sync::mpsc::{Receiver, channel};
+use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
 use std::time::Duration;
 
@@ -41,13 +41,15 @@ fn server(acts: &'static [Act]) -> (String, Receiver<Option<String>>) {
     thread::spawn(move || {
         for &act in acts {
             let (stream, _) = listener.accept().unwrap();
-            let _ = seen.send(answer(stream, act).unwrap());
+            // A client that has read enough may hang up before all is written.
+            let _ = answer(stream, act, &seen);
         }
     });
     (url, ranges)
 }
 
-fn answer(mut stream: TcpStream, act: Act) -> std::io::Result<Option<String>> {
+/// Tells `seen` of the request before the client hears of it.
+fn answer(mut stream: TcpStream, act: Act, seen: &Sender<Option<String>>) -> std::io::Result<()> {
     let mut lines = BufReader::new(stream.try_clone()?).lines();
     assert_eq!(lines.next().unwrap()?, "GET /vgg16/fox.h5 HTTP/1.1");
     let mut range = None;
@@ -58,6 +60,7 @@ fn answer(mut stream: TcpStream, act: Act) -> std::io::Result<Option<String>> {
         }
         range = line.strip_prefix("range: ").map(str::to_owned).or(range);
     }
+    let _ = seen.send(range.clone());
     let asked = range.as_deref().and_then(|r| r.strip_prefix("bytes=")?.strip_suffix('-')?.parse().ok());
     let from: usize = if matches!(act, Act::Serve | Act::BreakAfter(_)) { asked.unwrap_or(0) } else { 0 };
     let mut body = CONTENT[from..].to_vec();
@@ -82,8 +85,7 @@ fn answer(mut stream: TcpStream, act: Act) -> std::io::Result<Option<String>> {
         head += &format!("Content-Range: bytes {from}-{}/{}\r\n", CONTENT.len() - 1, CONTENT.len());
     }
     write!(stream, "{head}\r\n")?;
-    stream.write_all(&body)?;
-    Ok(range)
+    stream.write_all(&body)
 }
 
 fn fetcher(url: &str, dir: &Path) -> Fetcher {
