@@ -89,7 +89,7 @@ pub struct ClassFigures {
 /// The figures of each class and the table of confusions, from the validation photos' answers.
 ///
 /// # Errors
-/// If an answer is not a number.
+/// If there is not one label, and of a known class, for each answer.
 pub fn by_class(evaluation: &Evaluation, class_names: &[String]) -> Result<ByClass> {
     let matrix = ConfusionMatrix::of(&evaluation.probabilities, &evaluation.labels)?;
     let figures = class_names.iter().zip(matrix.report()).map(|(class, r)| ClassFigures {
