@@ -18,6 +18,7 @@
 //! | [`augment`] | [`Augmentation`] | all random changes as one matrix, one warp |
 //! | [`preview`] | [`preview::sheet`] | a sheet of variants to look at |
 //! | `pipeline` | [`Loader`], [`Batch`] | work ahead on threads of its own, in bounded memory |
+//! | `coats` | [`Coats`] | pictures of animals' coats, drawn by code: stripes, Voronoi, Turing's patterns |
 //!
 //! Pixels are bytes ([`Rgb8`]) until a method gives fractions ([`RgbF32`]); what a network's weights want done to them
 //! ([`Preprocess`]) is handed to the loader and done last. Nothing here runs on: every random choice is drawn from a
@@ -61,6 +62,7 @@
 #![forbid(unsafe_code)]
 
 pub mod augment;
+mod coats;
 mod dataset;
 mod decode;
 mod error;
@@ -70,6 +72,7 @@ pub mod preview;
 pub mod resize;
 
 pub use augment::{Augmentation, Compat, FillMode, Interval, Transform};
+pub use coats::{Coat, Coats};
 pub use dataset::{
     ClassTable, Dataset, File, Folder, Layout, OnBadImage, Part, Sample, Verified, VerifyOptions,
     image_files, shuffled, verify,

@@ -3,7 +3,7 @@
 //! Each row of a sheet for augmentation is one photo as it is, then what training would see of it in its first epochs,
 //! pixel for pixel: the variants hang on (seed, epoch, sample) alone.
 
-use std::io::Write;
+use std::io::{self, Write};
 use std::path::Path;
 
 use graft_tensor::write_atomically;
@@ -75,13 +75,18 @@ fn blank(rows: usize, down: usize, columns: usize, across: usize) -> Option<Rgb8
 /// [`DataError::Write`] if the file cannot be written.
 pub fn write_png(path: &Path, picture: &Rgb8) -> Result<()> {
     let refused = |source| DataError::Write { path: path.to_owned(), source };
-    let side = |n: usize| u32::try_from(n).map_err(|e| refused(std::io::Error::other(e)));
+    png_bytes(picture).and_then(|png| write_atomically(path, |file| file.write_all(&png))).map_err(refused)
+}
+
+/// A picture as the bytes of a PNG file.
+pub(crate) fn png_bytes(picture: &Rgb8) -> io::Result<Vec<u8>> {
+    let side = |n: usize| u32::try_from(n).map_err(io::Error::other);
     let (height, width) = (side(picture.height)?, side(picture.width)?);
     let mut png = Vec::new();
     PngEncoder::new(&mut png)
         .write_image(&picture.data, width, height, ExtendedColorType::Rgb8)
-        .map_err(|e| refused(std::io::Error::other(e)))?;
-    write_atomically(path, |file| file.write_all(&png)).map_err(refused)
+        .map_err(io::Error::other)?;
+    Ok(png)
 }
 
 #[cfg(test)]

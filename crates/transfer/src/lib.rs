@@ -13,6 +13,7 @@
 
 pub mod base;
 pub mod batches;
+pub mod coats;
 pub mod error;
 pub mod features;
 pub mod interrupt;
@@ -32,6 +33,7 @@ pub mod run_folder;
 pub mod save_features;
 pub mod training;
 
+pub use coats::run_coats;
 pub use error::{Error, Result};
 pub use options::{ClassWeight, Options, Pooling, Precision};
 pub use predict::run_predict;

@@ -1,0 +1,87 @@
+//! The pixels themselves, on every machine; and that a data set is what it says.
+
+use super::*;
+
+/// The first bytes of the BLAKE3 digest of the first picture of each class, 32 × 32, seed 7. They are the same in
+/// debug and release, on x86-64 and aarch64; whoever changes how a coat is drawn changes them knowingly.
+#[rustfmt::skip]
+const DIGESTS: [(&str, &str); 12] = [
+    ("cheetah", "bb8c38584bf1"), ("cow", "def28286f48c"), ("dalmatian", "31270dce5da0"), ("fawn", "3b7129eb0ce8"),
+    ("giraffe", "2f7a6f26219f"), ("ladybird", "2c3d7947f6a4"), ("leopard", "fcfe202f841c"), ("pufferfish", "fe163763f7f6"),
+    ("snake", "08edd3e7ce02"), ("tiger", "b27ba832ded4"), ("tortoise", "90648de025a7"), ("zebra", "36444fddc088"),
+];
+
+fn small() -> Coats {
+    Coats { seed: 7, size: 32, train_per_class: 2, val_per_class: 3 }
+}
+
+#[test]
+fn pixels_are_those_of_every_machine() {
+    let digest = |coat: Coat| {
+        let picture = small().picture(coat, Part::Train, 0);
+        blake3::hash(&picture.data).to_hex()[..12].to_owned()
+    };
+    let found: Vec<_> = Coat::ALL.map(|coat| (coat.name(), digest(coat))).into();
+    let expected: Vec<_> = DIGESTS.map(|(name, digest)| (name, digest.to_owned())).into();
+    assert_eq!(found, expected);
+}
+
+#[test]
+fn the_number_of_threads_changes_nothing() {
+    let draw = |threads| {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+        pool.install(|| small().pictures(Part::Validation)).unwrap()
+    };
+    let (one, three) = (draw(1), draw(3));
+    assert_eq!(one.len(), 12 * 3);
+    assert!(one == three);
+}
+
+#[test]
+fn pictures_differ_by_every_part_of_their_name() {
+    let first = small().picture(Coat::Tiger, Part::Train, 0);
+    let other_seed = Coats { seed: 8, ..small() };
+    assert!(first != small().picture(Coat::Tiger, Part::Train, 1));
+    assert!(first != small().picture(Coat::Tiger, Part::Validation, 0));
+    assert!(first != small().picture(Coat::Zebra, Part::Train, 0));
+    assert!(first != other_seed.picture(Coat::Tiger, Part::Train, 0));
+}
+
+#[test]
+fn another_size_shows_the_same_scene() {
+    let mean = |size| {
+        let picture = Coats { size, ..small() }.picture(Coat::Giraffe, Part::Train, 1);
+        let quarter = |y: usize, x: usize| {
+            let half = size / 2;
+            let at = |i: usize| f32::from(picture.pixel(y * half + i / half, x * half + i % half)[1]);
+            (0..half * half).map(at).sum::<f32>() / (half * half) as f32
+        };
+        [quarter(0, 0), quarter(0, 1), quarter(1, 0), quarter(1, 1)]
+    };
+    for (small, large) in mean(32).into_iter().zip(mean(128)) {
+        assert!((small - large).abs() < 4.0, "{small} and {large}");
+    }
+    assert_eq!(Coats { size: 1, ..small() }.picture(Coat::Cow, Part::Train, 0).data.len(), 3);
+}
+
+#[test]
+fn sizes_that_cannot_be_are_refused() {
+    for size in [0, 4097, usize::MAX] {
+        let error = Coats { size, ..small() }.pictures(Part::Train).unwrap_err().to_string();
+        assert!(error.contains("expected 1 to 4096 pixels"), "{error}");
+    }
+}
+
+#[test]
+fn a_folder_is_whole_and_never_overwritten() {
+    let temporary = tempfile::tempdir().unwrap();
+    let out = temporary.path().join("new").join("coats");
+    small().write(&out).unwrap();
+    let dataset = crate::Folder::scan(&out, None).unwrap();
+    assert_eq!(dataset.class_names, Coat::ALL.map(|c| c.name()));
+    let read = crate::decode_file(&out.join("val/snake/002.png"), crate::DecodeOptions::default()).unwrap();
+    assert!(read.image == small().picture(Coat::Snake, Part::Validation, 2));
+    let error = small().write(&out).unwrap_err().to_string();
+    assert!(error.contains("not empty") && error.contains("new folder"), "{error}");
+    assert_eq!(std::fs::read_dir(out.parent().unwrap()).unwrap().count(), 1);
+}
