@@ -51,15 +51,14 @@ impl FillMode {
         }
     }
 
-    /// The coordinate in [0, n − 1] whose value stands at `x`; `None` stands for `cval`.
-    pub(super) fn locate(self, x: f64, n: usize) -> Option<f64> {
+    /// The coordinate in [0, n − 1] whose value stands at `x`, which for [`FillMode::Constant`] must be one itself.
+    pub(super) fn locate(self, x: f64, n: usize) -> f64 {
         let last = n as f64 - 1.0;
         if (0.0..=last).contains(&x) {
-            return Some(x);
+            return x;
         }
         let moved = match self {
-            Self::Nearest => x,
-            Self::Constant => return None,
+            Self::Nearest | Self::Constant => x,
             Self::Reflect => {
                 let period = 2.0 * n as f64;
                 let from_edge = (x + 0.5).rem_euclid(period);
@@ -70,7 +69,7 @@ impl FillMode {
             Self::Wrap => x - last * (x / last).trunc(),
         };
         // Mirrored, a border pixel is two pixels wide: half a pixel of it may remain beyond either end.
-        Some(moved.clamp(0.0, last))
+        moved.clamp(0.0, last)
     }
 }
 
@@ -107,21 +106,20 @@ mod tests {
         let reflected = [0.25, 3.0, 2.0, 0.0, 0.0, 0.0, 3.0, 3.0, 1.0, 0.0, 2.5];
         let wrapped = [2.75, 1.5, 3.0, 2.0, 2.25, 2.75, 0.25, 0.5, 0.0, 1.75, 0.5];
         for (i, x) in xs.into_iter().enumerate() {
-            assert_eq!(FillMode::Nearest.locate(x, 4), Some(if x < 0.0 { 0.0 } else { 3.0 }));
-            assert_eq!(FillMode::Constant.locate(x, 4), None);
-            assert_eq!(FillMode::Reflect.locate(x, 4), Some(reflected[i]), "reflect {x}");
-            assert_eq!(FillMode::Wrap.locate(x, 4), Some(wrapped[i]), "wrap {x}");
+            assert_eq!(FillMode::Nearest.locate(x, 4), if x < 0.0 { 0.0 } else { 3.0 });
+            assert_eq!(FillMode::Reflect.locate(x, 4), reflected[i], "reflect {x}");
+            assert_eq!(FillMode::Wrap.locate(x, 4), wrapped[i], "wrap {x}");
         }
     }
 
     #[test]
     fn inside_nothing_moves_and_one_pixel_is_everywhere() {
         for mode in FillMode::ALL {
-            assert_eq!(mode.locate(1.25, 4), Some(1.25));
-            assert_eq!(mode.locate(0.0, 1), Some(0.0));
+            assert_eq!(mode.locate(1.25, 4), 1.25);
+            assert_eq!(mode.locate(0.0, 1), 0.0);
             if mode != FillMode::Constant {
-                assert_eq!(mode.locate(-7.3, 1), Some(0.0));
-                assert_eq!(mode.locate(1e30, 1), Some(0.0));
+                assert_eq!(mode.locate(-7.3, 1), 0.0);
+                assert_eq!(mode.locate(1e30, 1), 0.0);
             }
         }
     }

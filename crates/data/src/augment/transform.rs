@@ -3,6 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
+use graft_kernels::Isa;
 use serde::{Deserialize, Serialize};
 
 use super::fill::FillMode;
@@ -116,7 +117,10 @@ impl Transform {
     pub fn apply(&self, image: &RgbF32, compat: Compat) -> RgbF32 {
         let flips = warp::Flips { vertical: self.flip_vertical, horizontal: self.flip_horizontal };
         let mut variant = match self.matrix(image.height, image.width, compat) {
-            Some(m) => warp::warp(image, &m, flips, self.fill_mode, self.cval),
+            Some(m) => {
+                let fill = warp::Fill { mode: self.fill_mode, cval: self.cval };
+                warp::warp(Isa::current(), image, &m, flips, fill)
+            }
             None => warp::flip(image, flips),
         };
         if let Some(shift) = self.channel_shift {
