@@ -13,15 +13,18 @@
 //! source, at (i + ½)·s with s = source size / target size. `nearest` takes the pixel in which that point falls.
 //! `tf-bilinear` weighs the two pixels whose centres lie on either side of it, per axis, even when s = 10 and eight out
 //! of ten pixels are never looked at: the moiré of bricks and fur that follows is why antialiasing is the default.
-//! The arithmetic of each stands in its own file: `pillow.rs`, `nearest.rs`, `tensorflow.rs`.
+//! The arithmetic of each stands in its own file: `pillow.rs` (and how it is made fast in `passes.rs`), `nearest.rs`,
+//! `tensorflow.rs`.
 
 mod nearest;
+mod passes;
 mod pillow;
 mod tensorflow;
 
 use std::fmt;
 use std::str::FromStr;
 
+use graft_kernels::Isa;
 use serde::{Deserialize, Serialize};
 
 use crate::{CHANNELS, DataError, Result, Rgb8, RgbF32};
@@ -137,13 +140,15 @@ pub fn resize(image: Rgb8, height: usize, width: usize, how: Interpolation) -> R
             return nearest::resize(&image, height, width).map(Resized::Bytes).ok_or_else(too_large);
         }
         Interpolation::TfBilinear => {
-            return tensorflow::resize(&image, height, width).map(Resized::Floats).ok_or_else(too_large);
+            return tensorflow::resize(Isa::current(), &image, height, width)
+                .map(Resized::Floats)
+                .ok_or_else(too_large);
         }
         Interpolation::Bilinear => pillow::BILINEAR,
         Interpolation::Bicubic => pillow::BICUBIC,
         Interpolation::Lanczos => pillow::LANCZOS,
     };
-    pillow::resize(&image, height, width, filter).map(Resized::Bytes).ok_or_else(too_large)
+    pillow::resize(Isa::current(), &image, height, width, filter).map(Resized::Bytes).ok_or_else(too_large)
 }
 
 /// An empty vector with room for a picture of this size, if there is that much memory.
@@ -151,6 +156,14 @@ fn room<T>(height: usize, width: usize) -> Option<Vec<T>> {
     let values = height.checked_mul(width)?.checked_mul(CHANNELS)?;
     let mut data = Vec::new();
     data.try_reserve_exact(values).ok()?;
+    Some(data)
+}
+
+/// So many zeros, if there is that much memory.
+fn zeros<T: Copy + Default>(len: usize) -> Option<Vec<T>> {
+    let mut data = Vec::new();
+    data.try_reserve_exact(len).ok()?;
+    data.resize(len, T::default());
     Some(data)
 }
 

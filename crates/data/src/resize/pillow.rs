@@ -18,12 +18,14 @@
 //! ([`columns_first`]). Doing all of this the same way makes every byte equal, on every machine. Source:
 //! `src/libImaging/Resample.c` of Pillow, after Alexander Karpinskiy.
 //!
-//! The `fast_image_resize` crate computes the same with weights of 16 bits in a fifth of the time, and in an order of
-//! its own: one value in eight then comes out a grey level off, or many levels off where the cubic and the sinc
-//! overshoot. Equality was preferred: decoding the photo takes several times as long as either.
+//! The `fast_image_resize` crate computes the same with weights of 16 bits, and in an order of its own: one value in
+//! eight then comes out a grey level off, or many levels off where the cubic and the sinc overshoot. Equality was
+//! preferred, and need not be slower: `passes.rs` says how the sums are computed.
 
-use super::room;
-use crate::{CHANNELS, Rgb8};
+use graft_kernels::Isa;
+
+use super::passes::{along_columns, along_rows};
+use crate::Rgb8;
 
 /// A filter: its half-width, and its height at a distance from the centre, both in pixels.
 #[derive(Clone, Copy)]
@@ -64,9 +66,9 @@ fn sinc(x: f64) -> f64 {
 }
 
 /// `None` if there is no memory for it.
-pub(super) fn resize(image: &Rgb8, height: usize, width: usize, filter: Filter) -> Option<Rgb8> {
-    let across = |image: &Rgb8| along_rows(image, &Taps::new(image.width, width, filter)?);
-    let down = |image: &Rgb8| along_columns(image, &Taps::new(image.height, height, filter)?);
+pub(super) fn resize(isa: Isa, image: &Rgb8, height: usize, width: usize, filter: Filter) -> Option<Rgb8> {
+    let across = |image: &Rgb8| along_rows(isa, image, &Taps::new(image.width, width, filter)?);
+    let down = |image: &Rgb8| along_columns(isa, image, &Taps::new(image.height, height, filter)?);
     match (image.height == height, image.width == width) {
         (true, _) => across(image),
         (_, true) => down(image),
@@ -83,30 +85,22 @@ fn columns_first(image: &Rgb8, height: usize, width: usize) -> bool {
 }
 
 /// Fractional bits of a weight.
-const BITS: u32 = 32 - 8 - 2;
-/// Half a grey level, in which sums start so that dropping the fraction rounds.
-const HALF: i32 = 1 << (BITS - 1);
-
-/// The grey level of a sum: overshoot of the cubic and the sinc is cut off.
-fn grey(sum: i32) -> u8 {
-    (sum >> BITS).clamp(0, 255) as u8
-}
-
+pub(super) const BITS: u32 = 32 - 8 - 2;
 /// For each target pixel along one axis: the first source pixel it looks at, and the weights from there on.
-struct Taps {
-    spans: Vec<Span>,
+pub(super) struct Taps {
+    pub(super) spans: Vec<Span>,
     weights: Vec<i32>,
 }
 
-struct Span {
-    first: usize,
+pub(super) struct Span {
+    pub(super) first: usize,
     count: usize,
     /// Where the weights stand.
     at: usize,
 }
 
 impl Taps {
-    fn new(from: usize, to: usize, filter: Filter) -> Option<Self> {
+    pub(super) fn new(from: usize, to: usize, filter: Filter) -> Option<Self> {
         let scale = from as f64 / to as f64;
         let stretch = scale.max(1.0);
         // Pillow multiplies by the reciprocal; so does this, for the last bit.
@@ -131,7 +125,7 @@ impl Taps {
         Some(Self { spans, weights })
     }
 
-    fn weights(&self, span: &Span) -> &[i32] {
+    pub(super) fn weights(&self, span: &Span) -> &[i32] {
         &self.weights[span.at..][..span.count]
     }
 }
@@ -139,42 +133,6 @@ impl Taps {
 /// The weight in 22 fractional bits, rounded half away from zero.
 fn fixed(weight: f64) -> i32 {
     (weight * f64::from(1 << BITS) + 0.5_f64.copysign(weight)) as i32
-}
-
-fn along_rows(image: &Rgb8, taps: &Taps) -> Option<Rgb8> {
-    let (height, width) = (image.height, taps.spans.len());
-    let mut data = room(height, width)?;
-    for line in image.data.chunks_exact(image.width * CHANNELS) {
-        for span in &taps.spans {
-            let mut sum = [HALF; CHANNELS];
-            let pixels = line[span.first * CHANNELS..].chunks_exact(CHANNELS);
-            for (pixel, &weight) in pixels.zip(taps.weights(span)) {
-                for c in 0..CHANNELS {
-                    sum[c] += i32::from(pixel[c]) * weight;
-                }
-            }
-            data.extend(sum.map(grey));
-        }
-    }
-    Some(Rgb8 { height, width, data })
-}
-
-fn along_columns(image: &Rgb8, taps: &Taps) -> Option<Rgb8> {
-    let (height, width) = (taps.spans.len(), image.width);
-    let stride = width * CHANNELS;
-    let mut data = room(height, width)?;
-    let mut sums = vec![0; stride];
-    for span in &taps.spans {
-        sums.fill(HALF);
-        let lines = image.data[span.first * stride..].chunks_exact(stride);
-        for (line, &weight) in lines.zip(taps.weights(span)) {
-            for (sum, &value) in sums.iter_mut().zip(line) {
-                *sum += i32::from(value) * weight;
-            }
-        }
-        data.extend(sums.iter().map(|&sum| grey(sum)));
-    }
-    Some(Rgb8 { height, width, data })
 }
 
 #[cfg(test)]
@@ -215,8 +173,8 @@ mod tests {
     #[test]
     fn overshoot_is_cut_off() {
         let edge = Rgb8::from_fn(1, 8, |_, x| if x < 4 { [0; 3] } else { [255; 3] });
-        let sharp = resize(&edge, 1, 80, LANCZOS).unwrap();
-        let (dark, bright) = sharp.data.split_at(40 * CHANNELS);
+        let sharp = resize(Isa::best(), &edge, 1, 80, LANCZOS).unwrap();
+        let (dark, bright) = sharp.data.split_at(40 * crate::CHANNELS);
         assert!(dark.iter().all(|&v| v < 128) && bright.iter().all(|&v| v >= 128), "{:?}", sharp.data);
     }
 
@@ -225,9 +183,10 @@ mod tests {
     fn tall_reductions_take_columns_first() {
         let board =
             |h: usize, w: usize| Rgb8::from_fn(h, w, |y, x| [255 * (((y * 7 + x * x) / 3) % 2) as u8; 3]);
+        let bicubic = |image: &Rgb8, h, w| resize(Isa::best(), image, h, w, BICUBIC).unwrap();
         let passes = |image: &Rgb8, sizes: [(usize, usize); 2]| {
-            let first = resize(image, sizes[0].0, sizes[0].1, BICUBIC).unwrap();
-            resize(&first, sizes[1].0, sizes[1].1, BICUBIC).unwrap()
+            let first = bicubic(image, sizes[0].0, sizes[0].1);
+            bicubic(&first, sizes[1].0, sizes[1].1)
         };
         let rows_first = |i: &Rgb8, h, w| passes(i, [(i.height, w), (h, w)]);
         let columns_first = |i: &Rgb8, h, w| passes(i, [(h, i.width), (h, w)]);
@@ -240,11 +199,7 @@ mod tests {
             let image = board(from.0, from.1);
             let (a, b) = (rows_first(&image, to.0, to.1), columns_first(&image, to.0, to.1));
             assert_ne!(a, b);
-            assert_eq!(
-                resize(&image, to.0, to.1, BICUBIC).unwrap(),
-                if columns { b } else { a },
-                "{from:?} {to:?}"
-            );
+            assert_eq!(bicubic(&image, to.0, to.1), if columns { b } else { a }, "{from:?} {to:?}");
         }
     }
 }
