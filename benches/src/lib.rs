@@ -18,6 +18,7 @@
 #![forbid(unsafe_code)]
 
 mod check;
+pub mod peak;
 mod rate;
 pub mod shapes;
 

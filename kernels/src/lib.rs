@@ -17,6 +17,7 @@
 //! | how it becomes a matrix product | [`conv2d`], then its `patches.rs` and `im2col.rs` |
 //! | how a matrix product becomes fast | [`gemm`], then its `tile/`, `pack.rs` and `driver.rs` |
 //! | how one program uses every CPU's instructions, safely | [`isa`] |
+//! | what a core can do at best | [`peak`] |
 //! | why threads change no bit of a result | `parallel.rs`, [`elementwise`] |
 //! | random numbers without a running state | [`random`] |
 //!
@@ -65,6 +66,7 @@ pub mod isa;
 pub mod max_pool2d;
 pub mod optimizers;
 mod parallel;
+pub mod peak;
 pub mod random;
 pub mod relu;
 pub mod softmax;
