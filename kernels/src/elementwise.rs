@@ -44,20 +44,6 @@ pub fn scale(isa: Isa, a: f32, y: &mut [f32]) {
     });
 }
 
-/// `y ← a·x + y`, the product rounded before it is added.
-///
-/// # Panics
-/// If the lengths differ.
-pub fn axpy(isa: Isa, a: f32, x: &[f32], y: &mut [f32]) {
-    update(
-        isa,
-        x,
-        y,
-        #[inline(always)]
-        |x, y| y + a * x,
-    );
-}
-
 /// Σ x, in f64.
 ///
 /// ```
@@ -82,16 +68,6 @@ pub fn sum_of_squares(isa: Isa, x: &[f32]) -> f64 {
             || dot(x, x),
         )
     })
-}
-
-/// Whether any element is NaN.
-pub fn has_nan(isa: Isa, x: &[f32]) -> bool {
-    any(
-        isa,
-        x,
-        #[inline(always)]
-        |v| v.is_nan(),
-    )
 }
 
 /// Whether every element is a number: no NaN, no infinity.

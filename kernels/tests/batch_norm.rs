@@ -56,15 +56,20 @@ impl Case {
         [y, mean, variance]
     }
 
-    /// dx, dgamma and dbeta, by `pass` from the true moments.
+    /// dx, dgamma and dbeta, from the true moments.
     fn backward(&self, isa: Isa, training: bool) -> [Vec<f32>; 3] {
         let single = |v: &[f64]| v.iter().map(|&v| v as f32).collect::<Vec<_>>();
         let (mean, variance) = (single(&self.mean), single(&self.variance));
         let (mut dx, mut dgamma, mut dbeta) =
             (poisoned(self.x.len()), poisoned(self.s.c), poisoned(self.s.c));
-        let pass = if training { batch_norm::backward_training } else { batch_norm::backward_inference };
+        let (s, x, dy, moments) = (&self.s, &self.x, &self.dy, [&mean[..], &variance[..]]);
         let parameters = [&mut dgamma[..], &mut dbeta[..]];
-        pass(isa, &self.s, &self.x, &self.gamma, [&mean, &variance], &self.dy, &mut dx, parameters);
+        if training {
+            batch_norm::backward_training(isa, s, x, &self.gamma, moments, dy, &mut dx, parameters);
+        } else {
+            batch_norm::backward_inference(isa, s, &self.gamma, &variance, dy, &mut dx);
+            batch_norm::backward_parameters(isa, s, x, moments, dy, parameters);
+        }
         [dx, dgamma, dbeta]
     }
 }
@@ -184,7 +189,7 @@ fn the_gradients_are_the_slopes() {
 #[test]
 fn moving_averages_move_as_in_keras() {
     let mut moving = [0.0, 1.0];
-    batch_norm::update_moving(batch_norm::MOMENTUM, &[1.0, 5.0], &mut moving);
+    batch_norm::update_moving(0.99, &[1.0, 5.0], &mut moving);
     assert_eq!(moving, [0.01, 0.99 + 0.05]);
 }
 

@@ -22,7 +22,6 @@ fn integers_come_out_exactly() {
                 y
             };
             assert_eq!(run(&|y| elementwise::add(isa, &x, y)), expect(&|x, y| y + x));
-            assert_eq!(run(&|y| elementwise::axpy(isa, -2.0, &x, y)), expect(&|x, y| y - 2.0 * x));
             assert_eq!(run(&|y| elementwise::scale(isa, 0.5, y)), expect(&|_, y| 0.5 * y));
             let squares: i64 = x.iter().map(|&v| v as i64 * v as i64).sum();
             assert_eq!(elementwise::sum(isa, &x), x.iter().map(|&v| v as i64).sum::<i64>() as f64);
@@ -53,11 +52,10 @@ fn what_is_not_a_number_is_found_wherever_it_is() {
     for isa in every_isa() {
         let mut x = vec![f32::MAX; 2 * BLOCK + 3];
         x[5] = f32::MIN_POSITIVE / 2.0;
-        assert!(!elementwise::has_nan(isa, &x) && elementwise::all_finite(isa, &x));
+        assert!(elementwise::all_finite(isa, &x));
         for at in [0, 15, 16, BLOCK - 1, BLOCK, 2 * BLOCK + 2] {
             for bad in [f32::NAN, -f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
                 let good = std::mem::replace(&mut x[at], bad);
-                assert_eq!(elementwise::has_nan(isa, &x), bad.is_nan());
                 assert!(!elementwise::all_finite(isa, &x));
                 x[at] = good;
             }

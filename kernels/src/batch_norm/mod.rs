@@ -35,9 +35,6 @@ use std::ops::Range;
 /// Channels that one task sums up, with the sums on the stack; two cache lines of each row.
 const CHANNELS: usize = 32;
 
-/// Keras's default of how much of the moving average stays in a step.
-pub const MOMENTUM: f64 = 0.99;
-
 /// Keras's default of what is added to the variance.
 pub const EPSILON: f32 = 1e-3;
 
@@ -184,25 +181,20 @@ pub fn backward_training(
     );
 }
 
-/// The gradients of a layer in inference, where `mean` and `variance` are constants.
-///
-/// `x, dy, dx: (rows, c)`, all others `(c)`.
+/// The gradient of the input of a layer in inference, where `mean` and `variance` are constants: `dx = dy·γ / √(σ² + ε)`,
+/// for which nobody has to remember `x`. `dy, dx: (rows, c)`, all others `(c)`.
 ///
 /// # Panics
 /// If a length does not fit `s`.
-#[expect(clippy::too_many_arguments, reason = "the operands of the operation")]
 pub fn backward_inference(
     isa: Isa,
     s: &BatchNormShape,
-    x: &[f32],
     gamma: &[f32],
-    [mean, variance]: [&[f32]; 2],
+    variance: &[f32],
     dy: &[f32],
     dx: &mut [f32],
-    [dgamma, dbeta]: [&mut [f32]; 2],
 ) {
-    s.check(&[x, dy, dx], &[gamma, mean, variance]);
-    backward_parameters(isa, s, x, [mean, variance], dy, [dgamma, dbeta]);
+    s.check(&[dy, dx], &[gamma, variance]);
     let k: Vec<f32> = (0..s.c).map(|c| s.inverse(variance[c]) * gamma[c]).collect();
     each_row(
         isa,
@@ -217,8 +209,11 @@ pub fn backward_inference(
     );
 }
 
-/// `dγ = Σ dy·x̂` and `dβ = Σ dy`.
-fn backward_parameters(
+/// `dγ = Σ dy·x̂` and `dβ = Σ dy`, in training and in inference. `x, dy: (rows, c)`, all others `(c)`.
+///
+/// # Panics
+/// If a length does not fit `s`.
+pub fn backward_parameters(
     isa: Isa,
     s: &BatchNormShape,
     x: &[f32],
@@ -226,7 +221,7 @@ fn backward_parameters(
     dy: &[f32],
     [dgamma, dbeta]: [&mut [f32]; 2],
 ) {
-    s.check(&[], &[dgamma, dbeta]);
+    s.check(&[x, dy], &[mean, variance, dgamma, dbeta]);
     let blocks = dgamma.par_chunks_mut(CHANNELS).zip(dbeta.par_chunks_mut(CHANNELS));
     blocks.enumerate().for_each(|(b, (dgamma, dbeta))| {
         isa.vectorize(

@@ -34,11 +34,6 @@ impl Default for Adam {
 }
 
 impl Adam {
-    /// Keras's names of what is kept.
-    pub const SLOTS: [&'static str; 2] = ["momentum", "velocity"];
-    /// Keras's default.
-    pub const LEARNING_RATE: f64 = 0.001;
-
     /// Step number `t`, counted from 1: updates `w`, `m` and `v`.
     ///
     /// ```

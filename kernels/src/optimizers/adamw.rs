@@ -24,11 +24,6 @@ impl Default for AdamW {
 }
 
 impl AdamW {
-    /// Keras's names of what is kept.
-    pub const SLOTS: [&'static str; 2] = Adam::SLOTS;
-    /// Keras's default.
-    pub const LEARNING_RATE: f64 = Adam::LEARNING_RATE;
-
     /// Step number `t`, counted from 1: updates `w`, `m` and `v`.
     ///
     /// # Panics

@@ -2,7 +2,7 @@
 //!
 //! An optimiser is a struct of hyper-parameters, with Keras's names and defaults, and a function `step` that updates
 //! one variable `w` by its gradient `g`. What it remembers from step to step lies in slices of the same length that
-//! the caller keeps, zero at first, in the order of `SLOTS`.
+//! the caller keeps, zero at first, in the order of this table.
 //!
 //! | | slots | update |
 //! |---|---|---|

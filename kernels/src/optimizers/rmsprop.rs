@@ -16,6 +16,7 @@
 use crate::Isa;
 use crate::elementwise::BLOCK;
 use crate::parallel::with_scratch;
+use rayon::iter::Either;
 use rayon::prelude::*;
 
 /// `keras.optimizers.RMSprop`.
@@ -38,11 +39,6 @@ impl Default for RmsProp {
 }
 
 impl RmsProp {
-    /// Keras's names of what is kept: the second is used if `momentum` is above 0, the third if `centered`.
-    pub const SLOTS: [&'static str; 3] = ["velocity", "momentum", "average_gradient"];
-    /// Keras's default.
-    pub const LEARNING_RATE: f64 = 0.001;
-
     /// Updates `w`, and `v`, `m` and `a`, of which the last two may be empty where they are not used.
     ///
     /// ```
@@ -58,12 +54,10 @@ impl RmsProp {
         super::check("RMSprop", w.len(), g, &[(v, true), (m, self.momentum > 0.0), (a, self.centered)]);
         let (rho, to_mean, epsilon) = (self.rho as f32, (1.0 - self.rho) as f32, self.epsilon as f32);
         let (eta, mu) = (learning_rate, self.momentum as f32);
-        // A slot that is not used is empty, and a loop over it does nothing.
-        let m = if self.momentum > 0.0 { m } else { &mut [] };
-        let a = if self.centered { a } else { &mut [] };
-        let blocks = w.chunks_mut(BLOCK).zip(g.chunks(BLOCK)).zip(v.chunks_mut(BLOCK));
-        let blocks = blocks.zip(chunks_or_none(m)).zip(chunks_or_none(a)).collect::<Vec<_>>();
-        blocks.into_par_iter().for_each(|((((w, g), v), m), a)| {
+        let blocks = w.par_chunks_mut(BLOCK).zip(g.par_chunks(BLOCK)).zip(v.par_chunks_mut(BLOCK));
+        let (m, a) =
+            (blocks_if(self.momentum > 0.0, m, blocks.len()), blocks_if(self.centered, a, blocks.len()));
+        blocks.zip(m).zip(a).for_each(|((((w, g), v), m), a)| {
             let step = |step: &mut [f32]| {
                 isa.vectorize(
                     #[inline(always)]
@@ -94,7 +88,10 @@ impl RmsProp {
     }
 }
 
-/// The blocks of a slot, or empty ones for ever.
-fn chunks_or_none(slot: &mut [f32]) -> impl Iterator<Item = &mut [f32]> {
-    slot.chunks_mut(BLOCK).chain(std::iter::repeat_with(Default::default))
+/// The blocks of a slot, or as many empty ones if it is not used: a loop over one of those does nothing.
+fn blocks_if(used: bool, slot: &mut [f32], blocks: usize) -> impl IndexedParallelIterator<Item = &mut [f32]> {
+    match used {
+        true => Either::Left(slot.par_chunks_mut(BLOCK)),
+        false => Either::Right((0..blocks).into_par_iter().map(|_| Default::default())),
+    }
 }

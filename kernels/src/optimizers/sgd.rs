@@ -30,11 +30,6 @@ impl Default for Sgd {
 }
 
 impl Sgd {
-    /// Keras's name of what is kept: used if `momentum` is not 0.
-    pub const SLOTS: [&'static str; 1] = ["momentum"];
-    /// Keras's default.
-    pub const LEARNING_RATE: f64 = 0.01;
-
     /// Updates `w` and `m`; without momentum `m` is not touched, and may be empty.
     ///
     /// ```

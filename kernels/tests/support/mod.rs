@@ -72,14 +72,6 @@ pub fn within(what: &str, found: &[f32], expected: &[f64], magnitude: &[f64], ro
     })
 }
 
-/// √(Σ(found - expected)² / Σ expected²).
-pub fn relative_l2(found: &[f32], expected: &[f32]) -> f64 {
-    let squares = |v: &mut dyn Iterator<Item = f64>| v.map(|v| v * v).sum::<f64>();
-    let pairs = found.iter().zip(expected);
-    let error = squares(&mut pairs.map(|(&f, &e)| f64::from(f) - f64::from(e)));
-    (error / squares(&mut expected.iter().map(|&e| f64::from(e)))).sqrt()
-}
-
 /// The very bits, so that -0 is not 0 and NaN equals itself.
 pub fn bits(v: &[f32]) -> Vec<u32> {
     v.iter().map(|v| v.to_bits()).collect()

@@ -54,18 +54,27 @@ impl<'t> Var<'t> {
         let isa = self.tape.isa();
         let s = shape(self, [gamma.value(), beta.value(), mean, variance], epsilon)?;
         let mut y = Tensor::try_zeros(*self.shape())?;
-        let (x, g, b) = (self.value().clone(), gamma.value().clone(), beta.value());
-        let kept = [mean.clone(), variance.clone()];
-        let statistics = kept.each_ref().map(Tensor::data);
+        let (x, g, b) = (self.value(), gamma.value(), beta.value());
+        let statistics = [mean.data(), variance.data()];
         batch_norm::forward_inference(isa, &s, x.data(), g.data(), b.data(), statistics, y.data_mut());
-        Ok(self.tape.record(y, [self, gamma, beta], move |dy, _| {
-            let mut dx = Tensor::try_zeros(*x.shape())?;
-            let [mut dg, mut db] = [Tensor::zeros([s.c]), Tensor::zeros([s.c])];
-            let (statistics, parameters) =
-                (kept.each_ref().map(Tensor::data), [dg.data_mut(), db.data_mut()]);
-            let (x, g, dy) = (x.data(), g.data(), dy.data());
-            batch_norm::backward_inference(isa, &s, x, g, statistics, dy, dx.data_mut(), parameters);
-            Ok([Some(dx), Some(dg), Some(db)])
+
+        // Frozen, γ and β ask for no gradient, and the way back to x does not need x: this layer then keeps no map.
+        let x_kept = (gamma.needs_gradient() || beta.needs_gradient()).then(|| x.clone());
+        let (g, mean, variance) = (g.clone(), mean.clone(), variance.clone());
+        Ok(self.tape.record(y, [self, gamma, beta], move |dy, [x_wanted, ..]| {
+            let mut gradients = [None, None, None];
+            if x_wanted {
+                let dx = gradients[0].insert(Tensor::for_overwrite(*dy.shape())?);
+                batch_norm::backward_inference(isa, &s, g.data(), variance.data(), dy.data(), dx.data_mut());
+            }
+            if let Some(x) = x_kept {
+                let [mut dg, mut db] = [Tensor::zeros([s.c]), Tensor::zeros([s.c])];
+                let (statistics, parameters) =
+                    ([mean.data(), variance.data()], [dg.data_mut(), db.data_mut()]);
+                batch_norm::backward_parameters(isa, &s, x.data(), statistics, dy.data(), parameters);
+                (gradients[1], gradients[2]) = (Some(dg), Some(db));
+            }
+            Ok(gradients)
         }))
     }
 }
@@ -94,6 +103,29 @@ mod tests {
         gradcheck(&inputs, |v| Ok(v[0].batch_norm(&v[1], &v[2], EPSILON)?.0)).unwrap();
         let (mean, variance) = (numbers([3]), Tensor::new([3], &[0.5, 1.0, 2.0]).unwrap());
         gradcheck(&inputs, |v| v[0].normalize(&v[1], &v[2], &mean, &variance, EPSILON)).unwrap();
+    }
+
+    /// What is kept for the way back shares its numbers with x: writing to x has to copy them first.
+    #[test]
+    fn a_frozen_layer_passes_the_gradient_on_without_keeping_its_input() {
+        let (mean, variance) = (numbers([3]), Tensor::new([3], &[0.5, 1.0, 2.0]).unwrap());
+        let run = |frozen: bool| {
+            let tape = Tape::new();
+            let place = |t: Tensor| if frozen { tape.constant(t) } else { tape.leaf(t) };
+            let (gamma, beta) = (place(numbers([3])), place(numbers([3])));
+            let x = tape.leaf(numbers([3, 2, 2, 3]));
+            let y = x.normalize(&gamma, &beta, &mean, &variance, EPSILON).unwrap();
+            let gradient = tape.backward(&y.mul(&y).unwrap().sum().unwrap()).unwrap().take(&x).unwrap();
+
+            let _recorded = x.normalize(&gamma, &beta, &mean, &variance, EPSILON).unwrap();
+            let mut x = x.into_value();
+            let place = x.data().as_ptr();
+            (gradient, x.data_mut().as_ptr() != place)
+        };
+        let ((frozen, kept_frozen), (trained, kept_trained)) = (run(true), run(false));
+        assert!(!kept_frozen, "a map is kept that nobody asks for");
+        assert!(kept_trained, "x is needed for the gradient of γ");
+        assert_eq!(frozen, trained);
     }
 
     #[test]
