@@ -8,13 +8,19 @@
 //! microsecond or more for 4 KiB, which is slower than most kernels compute. A training step makes and drops the same
 //! maps and gradients over and over, so what is dropped is kept for whoever next wants just as much and will write it
 //! all ([`Buffer::for_overwrite`]).
+//!
+//! And numbers that lie in a file need no memory of their own at all: [`Buffer::map`] has the system show the file's pages
+//! where a buffer would be. VGG16's 553 MB are at hand in no time so, where reading them takes longer than computing.
 
 use std::alloc::{Layout, alloc_zeroed, dealloc};
 use std::collections::VecDeque;
+use std::fs::File;
+use std::io;
 use std::ops::{Deref, DerefMut};
 use std::ptr::NonNull;
 use std::sync::{Mutex, PoisonError};
 
+use memmap2::{MmapMut, MmapOptions};
 use rayon::prelude::*;
 
 /// A cache line, and the width of an AVX-512 register.
@@ -54,9 +60,16 @@ pub struct Buffer(Memory);
 struct Memory {
     /// The first number; dangling if there are none.
     ptr: NonNull<f32>,
-    /// What the allocator gave, by [`Memory::layout`]; dangling likewise.
-    allocation: NonNull<u8>,
     len: usize,
+    origin: Origin,
+}
+
+/// Where memory came from, and goes when it is dropped.
+enum Origin {
+    /// The allocator, by [`Memory::layout`]; dangling if there are no numbers.
+    Allocator(NonNull<u8>),
+    /// A file's pages.
+    File(#[expect(dead_code, reason = "held to be unmapped when it is dropped")] MmapMut),
 }
 
 // SAFETY: a `Memory` owns its numbers alone, as a `Box<[f32]>` does, and `f32` is `Send`.
@@ -93,6 +106,35 @@ impl Buffer {
         }
         Ok(buffer)
     }
+
+    /// `len` numbers of a file, little endian, from byte `offset` on, used where they lie. To write to them changes this
+    /// buffer alone, not the file.
+    ///
+    /// Meant for files that are written once, under another name, and then renamed, as all of Graft's are. If somebody
+    /// writes into the file while it is mapped, the numbers may change under the reader's eyes; if somebody cuts it off,
+    /// the system ends the process that looks at what is gone (SIGBUS).
+    ///
+    /// # Errors
+    /// [`io::ErrorKind::Unsupported`] if they cannot be used where they lie: not on a cache line's start, or on a machine
+    /// of the other byte order. Read them then. [`io::ErrorKind::UnexpectedEof`] if the file ends before them, and
+    /// whatever the system says.
+    pub fn map(file: &File, offset: u64, len: usize) -> io::Result<Self> {
+        let bytes = len.checked_mul(size_of::<f32>()).ok_or(io::ErrorKind::InvalidInput)?;
+        let end = offset.checked_add(bytes as u64).ok_or(io::ErrorKind::InvalidInput)?;
+        if cfg!(target_endian = "big") || !offset.is_multiple_of(ALIGN as u64) || len == 0 {
+            return Err(io::ErrorKind::Unsupported.into());
+        }
+        if end > file.metadata()?.len() {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        // SAFETY: the mapping is private, so that nothing is ever written to the file through it, and it lies within the
+        // file; that nobody changes the file meanwhile is asked of the caller above, and any bytes are valid floats.
+        let mut map = unsafe { MmapOptions::new().offset(offset).len(bytes).map_copy(file)? };
+        let ptr = NonNull::from(&mut *map).cast::<f32>();
+        // Pages begin on a line, and so does an offset that is a multiple of it.
+        assert!(ptr.addr().get().is_multiple_of(ALIGN), "a page that does not begin on a cache line");
+        Ok(Self(Memory { ptr, len, origin: Origin::File(map) }))
+    }
 }
 
 /// Memory that was dropped, of just this length.
@@ -112,7 +154,8 @@ fn keep(memory: Memory) {
 }
 
 impl Memory {
-    const NONE: Self = Self { ptr: NonNull::dangling(), allocation: NonNull::dangling(), len: 0 };
+    const NONE: Self =
+        Self { ptr: NonNull::dangling(), len: 0, origin: Origin::Allocator(NonNull::dangling()) };
 
     fn zeroed(len: usize) -> Option<Self> {
         if len == 0 {
@@ -124,7 +167,7 @@ impl Memory {
         let to_line = allocation.addr().get().wrapping_neg() % ALIGN;
         // SAFETY: `to_line` is below `ALIGN`, by which the allocation is longer than the numbers.
         let ptr = unsafe { allocation.add(to_line) }.cast();
-        Some(Self { ptr, allocation, len })
+        Some(Self { ptr, len, origin: Origin::Allocator(allocation) })
     }
 
     /// Room for `len` numbers wherever the first line begins.
@@ -136,9 +179,10 @@ impl Memory {
 
 impl Drop for Memory {
     fn drop(&mut self) {
+        let Origin::Allocator(allocation) = self.origin else { return };
         if let Some(layout) = Self::layout(self.len).filter(|_| self.len > 0) {
             // SAFETY: `allocation` came from `alloc_zeroed` with this very layout, as `len` never changes.
-            unsafe { dealloc(self.allocation.as_ptr(), layout) }
+            unsafe { dealloc(allocation.as_ptr(), layout) }
         }
     }
 }
@@ -146,7 +190,7 @@ impl Drop for Memory {
 impl Drop for Buffer {
     fn drop(&mut self) {
         let memory = std::mem::replace(&mut self.0, Memory::NONE);
-        if memory.len >= KEPT_FROM {
+        if memory.len >= KEPT_FROM && matches!(memory.origin, Origin::Allocator(_)) {
             keep(memory);
         }
     }
@@ -225,6 +269,51 @@ mod tests {
         drop((0..5).map(|_| Buffer::zeroed(KEPT_AT_MOST / 4)).collect::<Vec<_>>());
         let kept = KEPT.lock().unwrap();
         assert!(kept.iter().map(|m| m.len).sum::<usize>() <= KEPT_AT_MOST);
+    }
+
+    /// A file of the numbers 0, 1, 2, … after `offset` other bytes.
+    fn numbered(offset: usize, len: usize) -> File {
+        use std::io::Write;
+        let mut file = tempfile::tempfile().unwrap();
+        file.write_all(&vec![7; offset]).unwrap();
+        for i in 0..len {
+            file.write_all(&(i as f32).to_le_bytes()).unwrap();
+        }
+        file
+    }
+
+    #[test]
+    #[cfg(target_endian = "little")]
+    fn a_file_is_used_where_it_lies_and_never_written_to() {
+        let len = KEPT_FROM + 1234;
+        let file = numbered(2 * ALIGN, len);
+        let mut b = Buffer::map(&file, 2 * ALIGN as u64, len).unwrap();
+        assert!(b.iter().enumerate().all(|(i, &v)| v == i as f32) && b.len() == len);
+        assert!(b.as_ptr().addr().is_multiple_of(ALIGN));
+        b[5] = -1.0;
+        assert_eq!((b[5], b.clone()[5]), (-1.0, -1.0));
+        assert_eq!(Buffer::map(&file, 2 * ALIGN as u64, len).unwrap()[5], 5.0, "the file is as it was");
+        let place = b.as_ptr();
+        drop(b);
+        let next = Buffer::for_overwrite(len).unwrap();
+        assert_ne!(next.as_ptr(), place, "pages of a file are not kept for the next buffer");
+    }
+
+    #[test]
+    fn what_cannot_be_used_where_it_lies_is_an_error() {
+        let file = numbered(ALIGN, 100);
+        let kind = |offset: u64, len| Buffer::map(&file, offset, len).unwrap_err().kind();
+        let beyond = if cfg!(target_endian = "big") {
+            io::ErrorKind::Unsupported
+        } else {
+            io::ErrorKind::UnexpectedEof
+        };
+        assert_eq!(kind(4, 10), io::ErrorKind::Unsupported);
+        assert_eq!(kind(64, 0), io::ErrorKind::Unsupported);
+        assert_eq!(kind(64, 101), beyond);
+        assert_eq!(kind(1 << 40, 1), beyond);
+        assert_eq!(kind(64, usize::MAX), io::ErrorKind::InvalidInput);
+        assert_eq!(kind(u64::MAX - 63, 100), io::ErrorKind::InvalidInput);
     }
 
     #[test]

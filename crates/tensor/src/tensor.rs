@@ -1,10 +1,14 @@
 //! The tensor itself: a shape over shared numbers, copied only when a second owner wants to change them.
 
+use std::fs::File;
 use std::sync::Arc;
 
 use graft_kernels::Buffer;
 
 use crate::{Result, Shape, TensorError};
+
+/// Fewer numbers than this, 1 MiB, are read sooner than mapped.
+const MAPPED_FROM: usize = 1 << 18;
 
 /// A contiguous f32 tensor in C order. Cloning shares the numbers; writing to a shared one copies them first.
 ///
@@ -76,6 +80,15 @@ impl Tensor {
         let shape = shape.into();
         let len = shape.checked_elements().ok_or(graft_kernels::OutOfMemory { len: usize::MAX })?;
         Ok(Self::from_buffer(shape, Buffer::for_overwrite(len)?))
+    }
+
+    /// The numbers of a file from byte `offset` on, little endian, used where they lie ([`Buffer::map`], which says what
+    /// kind of file that is for); `None` where they have to be read: they are few, they do not begin on a cache line, they
+    /// are not all there, or the system will not map them.
+    pub fn map(file: &File, offset: u64, shape: impl Into<Shape>) -> Option<Self> {
+        let shape = shape.into();
+        let len = shape.checked_elements().filter(|&len| len >= MAPPED_FROM)?;
+        Some(Self::from_buffer(shape, Buffer::map(file, offset, len).ok()?))
     }
 
     /// The same number everywhere.

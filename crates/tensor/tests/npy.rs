@@ -51,6 +51,38 @@ fn random_tensors_come_back_bit_for_bit() {
 }
 
 #[test]
+fn what_is_mapped_is_what_is_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("x.npy");
+    let n = 600 * 700;
+    let x = Tensor::from_fn([600, 700], |i| i as f32 / 7.0);
+    let singles: Vec<u8> = x.data().iter().flat_map(|v| v.to_le_bytes()).collect();
+    let swapped: Vec<u8> = x.data().iter().flat_map(|v| v.to_be_bytes()).collect();
+    let doubles: Vec<u8> = x.data().iter().flat_map(|v| f64::from(*v).to_le_bytes()).collect();
+    for (what, bytes) in [
+        ("as numpy writes it", written(&x)),
+        ("off the cache lines", file("<f4", false, "(600, 700)", &singles)),
+        ("in Fortran order", file("<f4", true, "(600, 700)", &singles)),
+        ("big endian", file(">f4", false, "(600, 700)", &swapped)),
+        ("f64", file("<f8", false, "(600, 700)", &doubles)),
+        ("few numbers", written(&x.slice_rows(0, 2).unwrap())),
+    ] {
+        std::fs::write(&path, bytes).unwrap();
+        let (mapped, read) = (npy::map(&path).unwrap(), npy::read(&path).unwrap());
+        assert!(mapped == read, "{what}: {mapped:?} is not {read:?}");
+    }
+    for (what, bytes) in [
+        ("cut off", written(&x)[..4 * n].to_vec()),
+        ("too long", [written(&x), vec![0]].concat()),
+        ("no array", b"text".to_vec()),
+    ] {
+        std::fs::write(&path, bytes).unwrap();
+        let message = |r: Result<Tensor, TensorError>| r.unwrap_err().to_string();
+        assert_eq!(message(npy::map(&path)), message(npy::read(&path)), "{what}");
+    }
+}
+
+#[test]
 fn a_tensor_written_in_parts_is_the_tensor_written_whole() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("x.npy");

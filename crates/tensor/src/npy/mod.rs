@@ -60,14 +60,29 @@ pub fn read(path: impl AsRef<Path>) -> Result<Tensor> {
 /// # Errors
 /// As [`read`], but strings are read as well.
 pub fn read_array(path: impl AsRef<Path>) -> Result<NpyArray> {
-    let path = path.as_ref();
+    let (name, file, len) = open(path.as_ref())?;
+    from_reader(&name, len, file)
+}
+
+/// As [`read`], but where the file has large f32 numbers as this machine has them, they are used where they lie, and
+/// looked at when they are needed ([`graft_kernels::Buffer::map`]): for files that nobody writes into.
+///
+/// # Errors
+/// As [`read`].
+pub fn map(path: impl AsRef<Path>) -> Result<Tensor> {
+    let (name, file, len) = open(path.as_ref())?;
+    Source::new(&name, len, &file).mapped(&file, len)
+}
+
+/// The file, its name for messages, and its length.
+fn open(path: &Path) -> Result<(String, File, u64)> {
     let name = path.display().to_string();
     let opened = File::open(path).and_then(|f| f.metadata().map(|m| (f, m)));
     let (file, metadata) = opened.map_err(|e| TensorError::io(&name, "open", e))?;
     if metadata.is_dir() {
         return Err(TensorError::format(name, "a .npy file", "a folder"));
     }
-    from_reader(&name, metadata.len(), file)
+    Ok((name, file, metadata.len()))
 }
 
 /// Reads an array from memory; `name` is what errors call it.

@@ -1,6 +1,7 @@
 //! From bytes to typed elements: one read for all of them, then, where needed, one pass to swap and one to transpose.
 
 use std::fmt::Display;
+use std::fs::File;
 use std::io::Read;
 
 use bytemuck::{AnyBitPattern, NoUninit};
@@ -43,8 +44,21 @@ impl<'a, R: Read> Source<'a, R> {
         self.data(&header)
     }
 
-    /// The data that follow the header: as many bytes as its shape needs, no fewer and no more.
-    fn data(&mut self, header: &Header) -> Result<NpyArray> {
+    /// The whole array as f32, from the file of `len` bytes that is being read: where it lies, if that can be, else read.
+    pub(super) fn mapped(mut self, file: &File, len: u64) -> Result<Tensor> {
+        let header = Header::read(&mut self)?;
+        self.check_size(&header)?;
+        let as_here =
+            (header.kind, header.width) == (TypeChar::Float, 4) && !header.swapped && !header.fortran;
+        let map = || Tensor::map(file, len - self.left, header.shape);
+        match as_here.then(map).flatten() {
+            Some(tensor) => Ok(tensor),
+            None => self.data(&header)?.to_tensor(),
+        }
+    }
+
+    /// That as many bytes follow the header as its shape needs, no fewer and no more.
+    fn check_size(&self, header: &Header) -> Result<()> {
         let need = header.element_bytes().and_then(|b| b.checked_mul(header.elements()));
         if need.is_none_or(|need| need as u64 != self.left) {
             let need = need.map_or("more bytes than can be counted".into(), |n| format!("{n} bytes"));
@@ -53,6 +67,12 @@ impl<'a, R: Read> Source<'a, R> {
                 self.bad(format!("{need} of data for the shape {shape}"), format!("{} bytes", self.left))
             );
         }
+        Ok(())
+    }
+
+    /// The data that follow the header.
+    fn data(&mut self, header: &Header) -> Result<NpyArray> {
+        self.check_size(header)?;
         let data = self.typed(header)?;
         // Reading on to the end lets an archive check its checksum, and a file that grows meanwhile be noticed.
         match self.reader.read(&mut [0]) {
