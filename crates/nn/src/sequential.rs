@@ -3,6 +3,7 @@
 use std::ops::{Range, RangeBounds};
 
 use graft_autograd::{Tape, Var};
+use graft_kernels::conv2d::Algorithm;
 use graft_kernels::random::{Purpose, Stream};
 use graft_tensor::{Shape, Tensor};
 
@@ -25,6 +26,7 @@ use crate::{Layer, LayerConfig, NnError, Result, names};
 pub struct Sequential {
     input_shape: Shape,
     layers: Vec<Placed>,
+    algorithm: Algorithm,
 }
 
 /// What a forward pass gives.
@@ -40,7 +42,7 @@ pub struct Pass<'t> {
 impl Sequential {
     /// An empty model for inputs of this shape, without the batch axis: `[height, width, channels]`.
     pub fn new(input_shape: impl Into<Shape>) -> Self {
-        Self { input_shape: input_shape.into(), layers: Vec::new() }
+        Self { input_shape: input_shape.into(), layers: Vec::new(), algorithm: Algorithm::Auto }
     }
 
     /// Adds a layer on top, its weights zeros until they are set or [`Sequential::initialize`] draws them.
@@ -92,6 +94,16 @@ impl Sequential {
                 w.given = true;
             }
         }
+    }
+
+    /// How convolutions are computed, in training and in prediction: the fastest way unless set otherwise.
+    pub fn algorithm(&self) -> Algorithm {
+        self.algorithm
+    }
+
+    /// Has convolutions computed by one rung of the ladder, to compare the rungs by their results and their speed.
+    pub fn set_algorithm(&mut self, algorithm: Algorithm) {
+        self.algorithm = algorithm;
     }
 
     /// The shape of one input, without the batch axis.
@@ -274,7 +286,7 @@ impl Sequential {
     /// # Errors
     /// If `x` does not fit the first of them.
     pub fn predict_range(&self, range: Range<usize>, x: &Tensor) -> Result<Tensor> {
-        let tape = Tape::new();
+        let tape = Tape::with_algorithm(self.algorithm);
         Ok(self.forward(&tape, range, tape.constant(x.clone()), &Mode::INFERENCE)?.y.into_value())
     }
 

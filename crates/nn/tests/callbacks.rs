@@ -274,9 +274,27 @@ fn an_interrupted_run_saves_the_weights_of_the_moment_and_a_failed_one_those_of_
         script.set_weight(1.0);
         script.tell(0, None, |c| checkpoint.on_epoch_end(0, &mut logs, c)).unwrap();
         script.set_weight(9.0);
+        script.tell(1, None, |c| checkpoint.on_batch_end(0, &Logs::default(), c)).unwrap();
         script.tell(1, Some(ending), |c| checkpoint.on_train_end(c)).unwrap();
         drop(checkpoint);
         assert_eq!(saved, [(Which::Best, 1.0), (Which::Last, expected)]);
+    }
+}
+
+#[test]
+fn a_run_that_is_interrupted_before_its_first_step_saves_nothing() {
+    for when in [SaveWhen::AtEnd, SaveWhen::EveryEpoch] {
+        let mut saved = 0;
+        let mut script = Script::new(0.1);
+        let mut checkpoint = ModelCheckpoint::new(Monitor::default(), |_| {
+            saved += 1;
+            Ok(())
+        })
+        .when(when);
+        script.tell(0, None, |c| checkpoint.on_train_begin(c)).unwrap();
+        script.tell(0, Some(Ending::Interrupted), |c| checkpoint.on_train_end(c)).unwrap();
+        drop(checkpoint);
+        assert_eq!(saved, 0, "what nobody has trained is no model");
     }
 }
 

@@ -3,9 +3,12 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use graft_autograd::Padding;
+use graft_kernels::conv2d;
 use graft_kernels::random::{Purpose, Stream};
 use graft_nn::callbacks::{Callback, Control, EarlyStopping, Ending, Monitor, TerminateOnNaN};
-use graft_nn::fit::{Batch, Batches, BoxError, FitError, History, Logs, Silent, Trainer, predict};
+use graft_nn::fit::{
+    Batch, Batches, BoxError, FitError, History, Interruption, Logs, Silent, Trainer, predict,
+};
 use graft_nn::layers::{Conv2D, Dense, Dropout, Flatten, MaxPooling2D};
 use graft_nn::losses::{ClassWeight, Loss};
 use graft_nn::optimizers::{Algorithm, Optimizer, OptimizerConfig};
@@ -313,9 +316,50 @@ fn an_interrupted_run_ends_after_the_batch_and_lists_only_whole_epochs() {
     let mut model = perceptron();
     let mut trainer = Trainer::new(&mut model).interrupted_by(&flag);
     let history = trainer.fit(&mut xor(), None, 0..5, &mut [&mut watch], &mut Silent).unwrap();
-    assert!(history.interrupted && !history.stopped);
+    assert_eq!(history.interrupted, Some(Interruption { epoch: 1, steps: 3 }));
+    assert!(!history.stopped);
     assert_eq!((history.epochs.len(), watch.batches), (1, 10)); // 7 batches an epoch
     assert_eq!(watch.endings, [Ending::Interrupted]);
+}
+
+#[test]
+fn the_true_class_among_the_best_k_is_logged_where_it_is_asked_for() {
+    let mut model = convolutional();
+    let fit = |k, model: &mut Sequential| {
+        let mut trainer = Trainer::new(model).top_k(k);
+        trainer.fit(&mut spots(48), Some(&mut spots(48)), 0..1, &mut [], &mut Silent).unwrap()
+    };
+    assert_eq!(fit(None, &mut model).last().unwrap().logs.names(), "accuracy, loss, val_accuracy, val_loss");
+    let history = fit(Some(1), &mut model);
+    // Of the scores that are finite and do not tie, the best one is the highest one.
+    for name in ["", "val_"] {
+        let top_1 = history.get(&format!("{name}top_k_categorical_accuracy"));
+        assert_eq!(top_1, history.get(&format!("{name}accuracy")));
+    }
+    assert_eq!(
+        fit(Some(3), &mut model).get("val_top_k_categorical_accuracy"),
+        [1.0],
+        "all classes are three"
+    );
+}
+
+#[test]
+fn every_rung_of_the_ladder_can_be_had_in_training_and_in_prediction() {
+    let batch = spots(64).all();
+    let run = |algorithm: conv2d::Algorithm| {
+        let mut model = convolutional();
+        model.set_algorithm(algorithm);
+        let evaluated = Trainer::new(&mut model).evaluate(&mut spots(64), &mut Silent).unwrap();
+        let y = model.predict(&batch.x).unwrap();
+        Trainer::new(&mut model).train_step(0, &batch).unwrap();
+        (evaluated.probabilities.data().to_vec(), y.data().to_vec(), bits(&model))
+    };
+    // Sums in f64 and in f32 differ in the last bits.
+    let (reference, im2col) = (run(conv2d::Algorithm::Reference), run(conv2d::Algorithm::Im2colGemm));
+    assert_ne!(reference.0, im2col.0, "evaluation");
+    assert_ne!(reference.1, im2col.1, "prediction");
+    assert_ne!(reference.2, im2col.2, "training");
+    assert!(reference.0.iter().zip(&im2col.0).all(|(a, b)| (a - b).abs() < 1e-5));
 }
 
 #[test]

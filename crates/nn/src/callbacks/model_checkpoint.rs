@@ -68,13 +68,16 @@ pub struct ModelCheckpoint<'s> {
     last: Option<Kept>,
     /// Nothing that is not better than this is best.
     threshold: Option<f64>,
+    /// Whether a step has been taken since the last finished epoch, or since the beginning.
+    moved: bool,
 }
 
 impl<'s> ModelCheckpoint<'s> {
     /// Watches this figure and saves by this hook.
     pub fn new(monitor: Monitor, save: impl FnMut(&Checkpoint<'_>) -> Result<(), BoxError> + 's) -> Self {
         let save = Box::new(save);
-        Self { monitor, when: SaveWhen::default(), save, best: None, last: None, threshold: None }
+        let when = SaveWhen::default();
+        Self { monitor, when, save, best: None, last: None, threshold: None, moved: false }
     }
 
     /// When to write.
@@ -112,12 +115,23 @@ impl<'s> ModelCheckpoint<'s> {
 }
 
 impl Callback for ModelCheckpoint<'_> {
+    fn on_train_begin(&mut self, _: &mut Control<'_>) -> Result<(), FitError> {
+        self.moved = false;
+        Ok(())
+    }
+
+    fn on_batch_end(&mut self, _: usize, _: &Logs, _: &mut Control<'_>) -> Result<(), FitError> {
+        self.moved = true;
+        Ok(())
+    }
+
     fn on_epoch_end(
         &mut self,
         epoch: u64,
         logs: &mut Logs,
         control: &mut Control<'_>,
     ) -> Result<(), FitError> {
+        self.moved = false;
         let kept = || Kept { epoch, logs: logs.clone(), weights: Snapshot::of(control.model) };
         let (value, missing) = self.monitor.read("ModelCheckpoint", logs);
         let better = value.is_some_and(|v| self.monitor.is_improvement(v, self.threshold));
@@ -137,7 +151,8 @@ impl Callback for ModelCheckpoint<'_> {
         Ok(())
     }
 
-    /// An interrupted run keeps what it has: its weights in the middle of the epoch are the last.
+    /// An interrupted run keeps what it has: its weights in the middle of the epoch are the last, unless not a single step
+    /// has changed them.
     fn on_train_end(&mut self, control: &mut Control<'_>) -> Result<(), FitError> {
         let last = self.last.take();
         if self.when == SaveWhen::AtEnd
@@ -146,7 +161,7 @@ impl Callback for ModelCheckpoint<'_> {
             self.save_kept(Which::Best, &best, control)?;
         }
         match last {
-            _ if control.ending == Some(Ending::Interrupted) => {
+            _ if control.ending == Some(Ending::Interrupted) && self.moved => {
                 self.save(Which::Last, control.epoch, &Logs::default(), control)
             }
             Some(last) => self.save_kept(Which::Last, &last, control),

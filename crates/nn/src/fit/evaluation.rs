@@ -60,7 +60,7 @@ fn batch_loss(model: &Sequential, loss: Loss, batch: &Batch) -> Result<(f32, Ten
     batch.check(model)?;
     let last = model.layers().len() - 1;
     let below = predict(model, batch.from_layer..last, &batch.x)?;
-    let tape = Tape::new();
+    let tape = Tape::with_algorithm(model.algorithm());
     let (pass, from_logits) = model.forward_logits(&tape, last, tape.constant(below), &Mode::INFERENCE)?;
     let targets = loss.targets(&batch.labels, model.output_shape().elements())?;
     let l = loss.of(&pass.y, from_logits, &targets, None)?.value().item()?;

@@ -13,13 +13,22 @@ pub struct EpochLogs {
     pub seconds: f64,
 }
 
+/// How far a run had come when it was interrupted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Interruption {
+    /// The epoch that was under way, from 0.
+    pub epoch: u64,
+    /// How many of its batches had been trained on.
+    pub steps: usize,
+}
+
 /// The figures of every epoch that was finished, as Keras's `fit` returns them.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct History {
     /// The epochs, in order.
     pub epochs: Vec<EpochLogs>,
-    /// Whether somebody interrupted the run; the epoch that was under way is not listed.
-    pub interrupted: bool,
+    /// Where somebody interrupted the run, if it was; the epoch that was under way is not listed.
+    pub interrupted: Option<Interruption>,
     /// Whether a callback ended the run before its last epoch.
     pub stopped: bool,
 }

@@ -36,7 +36,7 @@ mod trainer;
 pub use batches::{Batch, Batches};
 pub use error::{BoxError, FitError};
 pub use evaluation::{Evaluation, predict};
-pub use history::{EpochLogs, History};
+pub use history::{EpochLogs, History, Interruption};
 pub use logs::Logs;
 pub(crate) use logs::readable;
 pub use progress::{Progress, Silent};

@@ -5,9 +5,13 @@ use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use super::evaluation::{self, Evaluation};
-use super::{Batches, EpochLogs, FitError, History, Logs, Progress, StepLogs, Trainer};
+use super::{Batches, EpochLogs, FitError, History, Interruption, Logs, Progress, StepLogs, Trainer};
 use crate::callbacks::{Callback, Control, Ending};
-use crate::metrics::Mean;
+use crate::metrics::{Mean, top_k_accuracy};
+
+/// Keras's names of the figures that [`Trainer::top_k`] asks for.
+const TOP_K: &str = "top_k_categorical_accuracy";
+const VAL_TOP_K: &str = "val_top_k_categorical_accuracy";
 
 impl Trainer<'_> {
     /// Trains for the epochs of this range, counted from 0; a range that does not begin at 0 goes on where an earlier
@@ -25,18 +29,18 @@ impl Trainer<'_> {
         progress: &mut dyn Progress,
     ) -> Result<History, FitError> {
         let mut history = History::default();
-        let mut run = Run { callbacks, progress, epoch: epochs.start, stop: false };
+        let mut run = Run { callbacks, progress, epoch: epochs.start, steps: 0, stop: false };
         let mut outcome = run.tell(self, None, |callback, control| callback.on_train_begin(control));
         for epoch in epochs.clone() {
             if outcome.is_err() || run.stop {
                 break;
             }
-            run.epoch = epoch;
+            (run.epoch, run.steps) = (epoch, 0);
             let validation = validation.as_mut().map(|v| &mut **v as &mut dyn Batches);
             match self.run_epoch(epochs.end, train, validation, &mut run) {
                 Ok(Some(logs)) => history.epochs.push(logs),
                 Ok(None) => {
-                    history.interrupted = true;
+                    history.interrupted = Some(Interruption { epoch, steps: run.steps });
                     break;
                 }
                 Err(e) => outcome = Err(e),
@@ -45,7 +49,7 @@ impl Trainer<'_> {
         history.stopped = run.stop && history.epochs.len() < epochs.count();
         let ending = match &outcome {
             Err(_) => Ending::Failed,
-            Ok(()) if history.interrupted => Ending::Interrupted,
+            Ok(()) if history.interrupted.is_some() => Ending::Interrupted,
             Ok(()) => Ending::Finished,
         };
         let ended = run.tell(self, Some(ending), |callback, control| callback.on_train_end(control));
@@ -69,6 +73,9 @@ impl Trainer<'_> {
             let Some(found) = self.validate(validation, run)? else { return Ok(None) };
             logs.set("val_accuracy", found.accuracy);
             logs.set("val_loss", found.loss);
+            if let Some(k) = self.top_k {
+                logs.set(VAL_TOP_K, top_k_accuracy(&found.probabilities, &found.labels, k)?);
+            }
         }
         run.tell(self, None, |callback, control| callback.on_epoch_end(epoch, &mut logs, control))?;
         let seconds = begun.elapsed().as_secs_f64();
@@ -83,17 +90,23 @@ impl Trainer<'_> {
         run: &mut Run<'_, '_, '_>,
     ) -> Result<Option<Logs>, FitError> {
         let (mut loss, mut right, mut logs) = (Mean::default(), 0, Logs::default());
+        let mut within = 0;
         for (step, batch) in train.epoch(run.epoch).enumerate() {
             if self.is_interrupted() {
                 return Ok(None);
             }
             let batch = batch.map_err(FitError::Data)?;
             let n = batch.labels.len();
-            let StepLogs { loss: l, correct } = self.train_step(run.epoch, &batch)?;
+            let StepLogs { loss: l, correct, in_top_k } = self.train_step(run.epoch, &batch)?;
+            run.steps = step + 1;
             loss.add(f64::from(l), n);
             right += correct;
             logs.set("accuracy", right as f64 / loss.samples() as f64);
             logs.set("loss", loss.value());
+            if let Some(hits) = in_top_k {
+                within += hits;
+                logs.set(TOP_K, within as f64 / loss.samples() as f64);
+            }
             run.tell(self, None, |callback, control| callback.on_batch_end(step, &logs, control))?;
             run.progress.on_batch_end(step, &logs);
         }
@@ -128,6 +141,8 @@ struct Run<'a, 'c, 'p> {
     callbacks: &'a mut [&'c mut dyn Callback],
     progress: &'p mut dyn Progress,
     epoch: u64,
+    /// The batches of the epoch that have been trained on.
+    steps: usize,
     stop: bool,
 }
 

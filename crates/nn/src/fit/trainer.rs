@@ -9,7 +9,7 @@ use super::evaluation::{self, Evaluation};
 use super::{Batch, Batches, FitError, Progress, predict};
 use crate::layer::Mode;
 use crate::losses::{Loss, check_label};
-use crate::metrics::correct;
+use crate::metrics::{correct, in_top_k};
 use crate::optimizers::Optimizer;
 use crate::{NnError, Sequential, WeightId};
 
@@ -20,6 +20,8 @@ pub struct StepLogs {
     pub loss: f32,
     /// How many pictures' classes were right.
     pub correct: usize,
+    /// How many were among the best k, where [`Trainer::top_k`] asks for it.
+    pub in_top_k: Option<usize>,
 }
 
 /// The gradient of the loss of one batch.
@@ -54,6 +56,7 @@ pub struct Trainer<'m> {
     pub(super) optimizer: Optimizer,
     pub(super) class_weight: Option<Vec<f32>>,
     pub(super) seed: u64,
+    pub(super) top_k: Option<usize>,
     pub(super) interrupted: Option<&'m AtomicBool>,
 }
 
@@ -66,6 +69,7 @@ impl<'m> Trainer<'m> {
             optimizer: Optimizer::default(),
             class_weight: None,
             seed: 0,
+            top_k: None,
             interrupted: None,
         }
     }
@@ -92,6 +96,13 @@ impl<'m> Trainer<'m> {
     /// Names all random numbers of the run.
     pub fn seed(mut self, seed: u64) -> Self {
         self.seed = seed;
+        self
+    }
+
+    /// Logs how often the true class is among the best `k` as well: Keras's `TopKCategoricalAccuracy(k)`, as
+    /// `top_k_categorical_accuracy`.
+    pub fn top_k(mut self, k: Option<usize>) -> Self {
+        self.top_k = k;
         self
     }
 
@@ -131,14 +142,16 @@ impl<'m> Trainer<'m> {
         let start = batch.from_layer.max(model.frozen_prefix());
         let x = predict(model, batch.from_layer..start, &batch.x)?;
 
-        let tape = Tape::new();
+        let tape = Tape::with_algorithm(model.algorithm());
         let samples = &batch.samples;
         let mode = Mode { training: true, seed: self.seed, epoch, samples, ..Mode::INFERENCE };
         let (pass, from_logits) = model.forward_logits(&tape, start, tape.constant(x), &mode)?;
         let loss = self.loss.of(&pass.y, from_logits, &targets, weights.as_ref())?;
         // A softmax does not change which score is the highest.
-        let correct = correct(pass.y.value(), &batch.labels)?;
-        let logs = StepLogs { loss: loss.value().item().map_err(NnError::from)?, correct };
+        let (y, labels) = (pass.y.value(), &batch.labels);
+        let in_top_k = self.top_k.map(|k| in_top_k(y, labels, k)).transpose()?;
+        let loss_value = loss.value().item().map_err(NnError::from)?;
+        let logs = StepLogs { loss: loss_value, correct: correct(y, labels)?, in_top_k };
         let mut found = tape.backward(&loss).map_err(NnError::from)?;
         let zeros = |id: WeightId| Tensor::try_zeros(*model.weight(id).value.shape());
         let of = |(id, w)| Ok((id, found.take(&w).map_or_else(|| zeros(id), Ok)?));

@@ -7,7 +7,7 @@
 //! | layer | arguments, in order; those with a default may be left out |
 //! |---|---|
 //! | `flatten` | |
-//! | `dense` | units, activation = linear, use_bias = true |
+//! | `dense` | units, activation = linear, use_bias = true, kernel_initializer = glorot_uniform |
 //! | `dropout` | rate |
 //! | `activation` | activation |
 //! | `batch_normalization` | momentum = 0.99, epsilon = 0.001 |

@@ -1,6 +1,6 @@
 use super::*;
 use crate::layers::{Conv2D, Dense, Dropout, Flatten, GlobalAveragePooling2D, MaxPooling2D, Padding};
-use crate::{NnError, Sequential};
+use crate::{Initializer, NnError, Sequential};
 
 fn read(text: &str) -> Result<Vec<LayerConfig>, HeadError> {
     text.parse::<Head>()?.layers(22)
@@ -24,6 +24,16 @@ fn heads_become_layers() {
         (
             "  Flatten( ),Dense(units=1024,activation=relu) , dense(22, softmax)",
             vec![flatten(), relu(1024), end()],
+        ),
+        (
+            "flatten, dense(8, relu, kernel_initializer=he_normal), dense(classes, softmax)",
+            vec![
+                flatten(),
+                LayerConfig::Dense(
+                    Dense::new(8).activation(Activation::Relu).kernel_initializer(Initializer::HeNormal),
+                ),
+                end(),
+            ],
         ),
         (
             "GlobalAveragePooling2D, dense(classes), activation(softmax)",
@@ -84,6 +94,10 @@ fn what_is_printed_reads_back_the_same() {
             "dropout(0.5), batch_normalization(epsilon=0.01), dense(classes, softmax)",
         ),
         (
+            "dense(4,relu,kernel_initializer=he_uniform),dense(classes,softmax,true,zeros)",
+            "dense(4, relu, kernel_initializer=he_uniform), dense(classes, softmax, true, zeros)",
+        ),
+        (
             "conv2d(4, 3, kernel_initializer=he_normal), flatten, dense(classes, softmax)",
             "conv2d(4, 3, kernel_initializer=he_normal), flatten, dense(classes, softmax)",
         ),
@@ -120,13 +134,14 @@ fn errors_say_where_and_what() {
             24,
             "expected ',' or ')' after an argument of dense, got 'softmax'",
         ),
-        ("dense", 1, "dense needs units: write dense(units, activation, use_bias)"),
+        ("dense", 1, "dense needs units: write dense(units, activation, use_bias, kernel_initializer)"),
         ("dense(relu)", 7, "units of dense must be a whole number from 1 (or 'classes'), got 'relu'"),
         ("dense(0, softmax)", 7, "whole number from 1"),
         ("dense(2.5, softmax)", 7, "got '2.5'"),
         ("dense(1e99, softmax)", 7, "whole number"),
         ("dense(4, tanh)", 10, "activation of dense must be linear or relu or softmax, got 'tanh'"),
-        ("dense(4, relu, true, 5)", 22, "one argument too many, '5'"),
+        ("dense(4, relu, true, zeros, 5)", 29, "one argument too many, '5'"),
+        ("dense(4, relu, true, 5)", 22, "kernel_initializer of dense must be glorot_uniform or"),
         ("flatten(2)", 9, "one argument too many, '2': write flatten"),
         ("dense(4, unit=5)", 10, "dense has no argument 'unit'; did you mean units?"),
         ("dense(4, units=5)", 10, "units is given twice"),

@@ -8,9 +8,9 @@ use super::{positive, yes};
 use crate::layer::{Mode, Output, WeightSpec};
 use crate::{Activation, Initializer, Layer, LayerConfig, NnError, Result};
 
-/// `Dense(units, activation=None, use_bias=True)`: `(n, inputs)` to `(n, units)`.
+/// `Dense(units, activation=None, use_bias=True, kernel_initializer="glorot_uniform")`: `(n, inputs)` to `(n, units)`.
 ///
-/// Weights: `kernel` (inputs, units), Glorot uniform; `bias` (units,), zeros.
+/// Weights: `kernel` (inputs, units); `bias` (units,), zeros.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Dense {
     /// How many outputs.
@@ -21,12 +21,16 @@ pub struct Dense {
     /// Whether `b` is there.
     #[serde(default = "yes")]
     pub use_bias: bool,
+    /// Where the kernel's first numbers come from.
+    #[serde(default)]
+    pub kernel_initializer: Initializer,
 }
 
 impl Dense {
     /// A linear layer with a bias.
     pub fn new(units: usize) -> Self {
-        Self { units, activation: Activation::Linear, use_bias: true }
+        let kernel_initializer = Initializer::GlorotUniform;
+        Self { units, activation: Activation::Linear, use_bias: true, kernel_initializer }
     }
 
     /// The same, followed by an activation.
@@ -38,6 +42,12 @@ impl Dense {
     /// The same, without a bias.
     pub fn without_bias(mut self) -> Self {
         self.use_bias = false;
+        self
+    }
+
+    /// The same with other first numbers in its kernel: He's suit a layer that ends in a ReLU.
+    pub fn kernel_initializer(mut self, initializer: Initializer) -> Self {
+        self.kernel_initializer = initializer;
         self
     }
 
@@ -66,7 +76,7 @@ impl Layer for Dense {
     }
 
     fn weights(&self, input: &Shape) -> Result<Vec<WeightSpec>> {
-        let kernel = WeightSpec::new("kernel", [self.inputs(input)?, self.units], Initializer::GlorotUniform);
+        let kernel = WeightSpec::new("kernel", [self.inputs(input)?, self.units], self.kernel_initializer);
         let bias = self.use_bias.then(|| WeightSpec::new("bias", [self.units], Initializer::Zeros));
         Ok([kernel].into_iter().chain(bias).collect())
     }
@@ -104,6 +114,19 @@ mod tests {
         assert_eq!(y(Dense::new(3).without_bias(), std::slice::from_ref(&w)), [21.0, 2.0, -2.0]);
         let p = y(Dense::new(3).activation(Activation::Softmax), &[w, b]);
         assert!((p.iter().sum::<f32>() - 1.0).abs() < 1e-6 && p[0] > 0.99);
+    }
+
+    #[test]
+    fn the_kernel_begins_as_it_is_told_and_the_bias_at_zero() {
+        let weights =
+            |l: Dense| l.weights(&[7].into()).unwrap().iter().map(|w| w.initializer).collect::<Vec<_>>();
+        assert_eq!(weights(Dense::new(3)), [Initializer::GlorotUniform, Initializer::Zeros]);
+        let he = Dense::new(3).kernel_initializer(Initializer::HeNormal);
+        assert_eq!(weights(he), [Initializer::HeNormal, Initializer::Zeros]);
+        // Models that were saved before there was a choice.
+        let old: Dense =
+            serde_json::from_str(r#"{"units": 3, "activation": "linear", "use_bias": true}"#).unwrap();
+        assert_eq!(old, Dense::new(3));
     }
 
     #[test]

@@ -43,18 +43,24 @@ pub fn accuracy(scores: &Tensor, labels: &[usize]) -> Result<f64> {
     Ok(correct(scores, labels)? as f64 / labels.len() as f64)
 }
 
-/// The part of the rows in which fewer than `k` scores are higher than that of the true class; Keras's
-/// `top_k_categorical_accuracy`. Classes that tie for place `k` all count as within the best `k`, as in TensorFlow's
-/// `in_top_k`; a row in which any score is NaN or infinite does not count.
+/// How many rows have fewer than `k` scores that are higher than that of the true class. Classes that tie for place `k` all
+/// count as within the best `k`, as in TensorFlow's `in_top_k`; a row in which any score is NaN or infinite does not count.
+///
+/// # Errors
+/// If there is not one label to a row.
+pub fn in_top_k(scores: &Tensor, labels: &[usize], k: usize) -> Result<usize> {
+    count(scores, labels, |row, label| {
+        let own = row.get(label).filter(|_| row.iter().all(|s| s.is_finite()));
+        own.is_some_and(|own| row.iter().filter(|s| *s > own).count() < k)
+    })
+}
+
+/// The part of the rows that [`in_top_k`] counts; Keras's `top_k_categorical_accuracy`.
 ///
 /// # Errors
 /// If there is not one label to a row.
 pub fn top_k_accuracy(scores: &Tensor, labels: &[usize], k: usize) -> Result<f64> {
-    let within = count(scores, labels, |row, label| {
-        let own = row.get(label).filter(|_| row.iter().all(|s| s.is_finite()));
-        own.is_some_and(|own| row.iter().filter(|s| *s > own).count() < k)
-    })?;
-    Ok(within as f64 / labels.len() as f64)
+    Ok(in_top_k(scores, labels, k)? as f64 / labels.len() as f64)
 }
 
 /// How many rows satisfy `good(row, label)`.

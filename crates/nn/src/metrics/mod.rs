@@ -8,6 +8,6 @@ mod accuracy;
 mod confusion_matrix;
 mod mean;
 
-pub use accuracy::{accuracy, argmax, correct, top_k_accuracy};
+pub use accuracy::{accuracy, argmax, correct, in_top_k, top_k_accuracy};
 pub use confusion_matrix::{ClassReport, ConfusionMatrix};
 pub use mean::Mean;
