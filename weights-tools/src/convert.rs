@@ -13,6 +13,7 @@ use std::collections::HashSet;
 use std::fs::{self, File};
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use graft_tensor::{Tensor, npy, write_atomically};
 
@@ -23,11 +24,17 @@ use crate::{DType, Entry, Kind, Result, WeightsError, WeightsFile};
 
 /// Writes the tensors of a weights file to a new folder.
 ///
-/// An earlier conversion is replaced where `force` is given, and nothing else ever is.
+/// An earlier conversion is replaced where `force` is given, and nothing else ever is. It ends early, before the next
+/// tensor, if `interrupted` becomes true.
 ///
 /// # Errors
-/// If the file cannot be read, the folder is taken, or the disk is full; nothing is left behind then.
-pub fn convert(file: &WeightsFile, dir: impl AsRef<Path>, force: bool) -> Result<()> {
+/// If the file cannot be read, the folder is taken, the disk is full, or it is interrupted; nothing is left behind then.
+pub fn convert(
+    file: &WeightsFile,
+    dir: impl AsRef<Path>,
+    force: bool,
+    interrupted: &AtomicBool,
+) -> Result<()> {
     let about = Manifest {
         format: FORMAT.to_owned(),
         version: VERSION,
@@ -37,7 +44,11 @@ pub fn convert(file: &WeightsFile, dir: impl AsRef<Path>, force: bool) -> Result
         licence: file.licence().map(str::to_owned),
         tensors: vec![],
     };
-    write(dir.as_ref(), force, about, file.entries(), |i| file.tensor(i))
+    let dir = dir.as_ref();
+    write(dir, force, about, file.entries(), |i| match interrupted.load(Ordering::Relaxed) {
+        true => Err(WeightsError::Interrupted { path: dir.to_owned(), kept: 0, bytes: 0 }),
+        false => file.verified_tensor(i),
+    })
 }
 
 /// Writes tensors that are in memory to a new folder, as if they had been converted: for each layer its name, and its

@@ -103,6 +103,20 @@ pub enum WeightsError {
         /// How to get the file all the same.
         remedy: String,
     },
+    /// Somebody ended it.
+    #[error("interrupted: {}", if *kept > 0 {
+        format!("{kept} of {bytes} bytes are kept in {}; run it again to resume", path.display())
+    } else {
+        "nothing is kept; run it again to begin".to_owned()
+    })]
+    Interrupted {
+        /// Where a download's first part is, or what was to be written.
+        path: PathBuf,
+        /// How many bytes of it are kept for the next time.
+        kept: u64,
+        /// How many the whole has.
+        bytes: u64,
+    },
     /// A tensor could not be made, read or written.
     #[error(transparent)]
     Tensor(#[from] graft_tensor::TensorError),

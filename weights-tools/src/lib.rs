@@ -29,9 +29,9 @@
 //!
 //! ```no_run
 //! use graft_tensor::Shape;
-//! use graft_weights::{ExpectedLayer, WeightsFile, imagenet, match_layers};
+//! use graft_weights::{ExpectedLayer, Fetcher, VGG16_NOTOP, WeightsFile, match_layers};
 //!
-//! let file = WeightsFile::open(imagenet(false)?)?;          // cached, else fetched
+//! let file = WeightsFile::open(Fetcher::new()?.at_hand(&VGG16_NOTOP)?)?; // cached, else fetched
 //! println!("{}", file.provenance());
 //! let model = [ExpectedLayer::new("block1_conv1", Shape::from([3, 3, 3, 64]))];
 //! let matching = match_layers(&file, &model)?;              // or an error with a table
@@ -56,7 +56,7 @@ mod verify;
 
 pub use convert::{convert, write_folder};
 pub use error::{Result, WeightsError};
-pub use fetch::{Fetched, Fetcher, Origin, cache_dir, class_index, imagenet};
+pub use fetch::{Fetched, Fetcher, Origin, cache_dir};
 pub use file::{DType, Entry, Kind, Layout, WeightsFile};
 pub use inspect::{TensorStats, inspect, table};
 pub use matching::{ExpectedLayer, Matching, Mismatch, Row, Status, match_layers};

@@ -6,6 +6,7 @@
 use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use clap::{Parser, Subcommand, ValueEnum};
 use graft_weights::{
@@ -32,7 +33,7 @@ Examples:
   weights verify vgg16_notop.h5          is it a sound VGG16, and is it Keras's own?
   weights convert vgg16_notop.h5 vgg16/  one .npy a tensor, to look at with numpy
 
-Exit codes: 0 ok, 2 usage, 4 weights missing, wrong or unreadable.";
+Exit codes: 0 ok, 2 usage, 4 weights missing, wrong or unreadable, 130 interrupted.";
 
 #[derive(Subcommand)]
 enum Command {
@@ -102,6 +103,21 @@ impl What {
     }
 }
 
+/// Raised by Ctrl-C.
+static INTERRUPTED: AtomicBool = AtomicBool::new(false);
+
+/// Has Ctrl-C end what is under way in an orderly manner, and a second one at once.
+fn listen() {
+    // Without a handler Ctrl-C ends the process as ever.
+    let _ = ctrlc::set_handler(|| {
+        if INTERRUPTED.swap(true, Ordering::Relaxed) {
+            std::process::exit(i32::from(EXIT_INTERRUPTED));
+        }
+    });
+}
+
+const EXIT_INTERRUPTED: u8 = 130;
+
 fn main() -> ExitCode {
     let done = match Cli::parse().command {
         Command::Fetch { what, base_url, dir } => fetch(&what, base_url, dir),
@@ -113,16 +129,15 @@ fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(e) => {
             eprintln!("error: {e}");
-            ExitCode::from(4)
+            ExitCode::from(if matches!(e, WeightsError::Interrupted { .. }) { EXIT_INTERRUPTED } else { 4 })
         }
     }
 }
 
 fn fetch(what: &[What], base_url: Option<String>, dir: Option<PathBuf>) -> Result<()> {
-    let mut fetcher = match dir {
-        Some(dir) => Fetcher::with_dir(dir),
-        None => Fetcher::new()?,
-    };
+    listen();
+    let fetcher = dir.map_or_else(Fetcher::new, |dir| Ok(Fetcher::with_dir(dir)));
+    let mut fetcher = fetcher?.interrupted_by(&INTERRUPTED);
     if let Some(url) = base_url {
         fetcher = fetcher.base_url(url);
     }
@@ -142,7 +157,8 @@ fn fetch(what: &[What], base_url: Option<String>, dir: Option<PathBuf>) -> Resul
 
 fn run_convert(path: &Path, dir: &Path, force: bool) -> Result<()> {
     let file = WeightsFile::open(path)?;
-    convert(&file, dir, force)?;
+    listen();
+    convert(&file, dir, force, &INTERRUPTED)?;
     eprintln!("{}", file.provenance());
     eprintln!("{} tensors and manifest.json written to {}", file.entries().len(), dir.display());
     say_terms(&file);

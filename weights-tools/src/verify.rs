@@ -6,8 +6,7 @@
 
 use serde::Serialize;
 
-use crate::digest::{FileDigest, sha256_of};
-use crate::file::CONVERT_AGAIN;
+use crate::digest::FileDigest;
 use crate::inspect::inspect;
 use crate::{Result, WeightsError, WeightsFile, match_layers, official};
 
@@ -53,18 +52,9 @@ pub fn verify(file: &WeightsFile) -> Result<Verification> {
     let digest = match file.folder() {
         None => Some(FileDigest::of(file.path())?),
         Some(folder) => {
-            for (i, record) in folder.manifest.tensors.iter().enumerate() {
-                let (path, found) = (folder.file(i), sha256_of(&folder.file(i))?);
-                if found != record.sha256 {
-                    let expected = record.sha256.clone();
-                    return Err(WeightsError::Digest {
-                        path,
-                        algorithm: "SHA-256",
-                        expected,
-                        found,
-                        remedy: CONVERT_AGAIN,
-                    });
-                }
+            for i in 0..folder.manifest.tensors.len() {
+                folder.verify_file(i)?;
+                folder.verified(i)?;
             }
             let source = folder.manifest.source.as_ref();
             source.map(|s| FileDigest { bytes: s.bytes, md5: s.md5.clone(), sha256: s.sha256.clone() })

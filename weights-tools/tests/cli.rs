@@ -101,6 +101,35 @@ fn fetch_without_a_network_says_how_to_do_without_and_4() {
     assert!(said.contains("imagenet_class_index.json") && said.contains("by hand"), "{said}");
 }
 
+/// Ctrl-C while a server keeps silent: what came is kept, and the message says where.
+#[test]
+#[cfg(unix)]
+fn an_interrupted_fetch_keeps_what_came_and_is_130() {
+    use std::io::{Read, Write};
+    let dir = tempfile::tempdir().unwrap();
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let mut child = Command::new(env!("CARGO_BIN_EXE_weights"))
+        .args(["fetch", "class-index", "--base-url", &url, "--dir", path(dir.path())])
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    let (mut server, _) = listener.accept().unwrap();
+    let _request = server.read(&mut [0; 1024]).unwrap();
+    server.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 35363\r\n\r\n{\"0\": [").unwrap();
+    let part = dir.path().join("imagenet_class_index.json.part");
+    while std::fs::metadata(&part).map_or(0, |m| m.len()) < 7 {
+        std::thread::yield_now();
+    }
+    let pid = child.id().to_string();
+    assert!(Command::new("kill").args(["-INT", &pid]).status().unwrap().success());
+    let mut said = String::new();
+    child.stderr.take().unwrap().read_to_string(&mut said).unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(130), "{said}");
+    assert!(said.contains("7 of 35363 bytes are kept") && said.contains(path(&part)), "{said}");
+    assert_eq!(std::fs::read(part).unwrap(), b"{\"0\": [");
+}
+
 #[test]
 fn fetch_finds_what_lies_in_keras_own_cache() {
     let Some(index) = common::shared("weights/imagenet_class_index.json") else { return };

@@ -4,6 +4,7 @@ mod common;
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
 
 use common::fixture;
 use graft_tensor::{Tensor, npy};
@@ -11,10 +12,13 @@ use graft_weights::{
     ExpectedLayer, Layout, WeightsError, WeightsFile, convert, match_layers, verify, write_folder,
 };
 
+/// Nobody interrupts.
+static GO_ON: AtomicBool = AtomicBool::new(false);
+
 fn converted(source: &Path) -> (WeightsFile, WeightsFile, tempfile::TempDir) {
     let dir = tempfile::tempdir().unwrap();
     let original = WeightsFile::open(source).unwrap();
-    convert(&original, dir.path().join("out"), false).unwrap();
+    convert(&original, dir.path().join("out"), false, &GO_ON).unwrap();
     let folder = WeightsFile::open(dir.path().join("out")).unwrap();
     (original, folder, dir)
 }
@@ -110,17 +114,17 @@ fn the_real_file_is_not_taken_for_one_with_its_top() {
 fn a_folder_that_is_taken_is_left_alone() {
     let dir = tempfile::tempdir().unwrap();
     let file = WeightsFile::open(fixture("keras1.h5")).unwrap();
-    let refused = |out: &Path, force| match convert(&file, out, force) {
+    let refused = |out: &Path, force| match convert(&file, out, force, &GO_ON) {
         Err(e @ WeightsError::TargetExists { .. }) => e.to_string(),
         other => panic!("{other:?}"),
     };
 
     let own = dir.path().join("photos");
     fs::create_dir(&own).unwrap();
-    convert(&file, &own, false).expect("an empty folder is free");
+    convert(&file, &own, false, &GO_ON).expect("an empty folder is free");
     assert!(refused(&own, false).contains("--force"));
     fs::write(own.join("fc1.bias.npy"), "not an array any more").unwrap();
-    convert(&file, &own, true).expect("an earlier conversion may be replaced");
+    convert(&file, &own, true, &GO_ON).expect("an earlier conversion may be replaced");
     assert_same_bits(&file, &WeightsFile::open(&own).unwrap());
 
     fs::write(own.join("mine.txt"), "precious").unwrap();
@@ -128,6 +132,15 @@ fn a_folder_that_is_taken_is_left_alone() {
     assert_eq!(fs::read(own.join("mine.txt")).unwrap(), b"precious");
     assert!(refused(&own.join("mine.txt"), true).contains("no folder"));
     assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1, "nothing half-written is left");
+}
+
+#[test]
+fn an_interrupted_conversion_leaves_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = WeightsFile::open(fixture("keras1.h5")).unwrap();
+    let error = convert(&file, dir.path().join("out"), false, &AtomicBool::new(true)).unwrap_err();
+    assert!(matches!(error, WeightsError::Interrupted { .. }), "{error}");
+    assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0);
 }
 
 /// A conversion with its manifest changed by `edit`.
@@ -139,20 +152,34 @@ fn edited(edit: impl Fn(String) -> String) -> (tempfile::TempDir, PathBuf) {
     (dir, out)
 }
 
+/// Not as it is loaded, when a digest would take longer than all the rest, but where it would be passed on as the original.
 #[test]
-fn an_edited_array_is_noticed() {
-    let (_dir, out) = edited(|m| m);
+fn an_edited_array_is_used_but_never_passed_on() {
+    let (dir, out) = edited(|m| m);
     let path = out.join("block1_conv1.bias.npy");
     npy::write(&path, &Tensor::new([2], &[1.0, 2.0]).unwrap()).unwrap();
     let folder = WeightsFile::open(&out).unwrap();
-    let said = folder.take_layer("block1_conv1").unwrap_err().to_string();
+    assert_eq!(folder.take_layer("block1_conv1").unwrap().1.data(), [1.0, 2.0]);
+    let said = convert(&folder, dir.path().join("copy"), false, &GO_ON).unwrap_err().to_string();
     assert!(
         said.contains("block1_conv1.bias.npy") && said.contains("altered") && said.contains("--force"),
         "{said}"
     );
+    assert!(!dir.path().join("copy").exists());
+}
+
+#[test]
+fn an_array_of_another_shape_or_none_is_an_error_at_once() {
+    let (_dir, out) = edited(|m| m);
+    let path = out.join("block1_conv1.bias.npy");
+    let folder = WeightsFile::open(&out).unwrap();
+    let said = || folder.take_layer("block1_conv1").unwrap_err().to_string();
+    npy::write(&path, &Tensor::zeros([3])).unwrap();
+    assert!(said().contains("block1_conv1.bias.npy") && said().contains("(3,)"), "{}", said());
+    fs::write(&path, &fs::read(&path).unwrap()[..100]).unwrap();
+    assert!(said().contains("block1_conv1.bias.npy"), "{}", said());
     fs::remove_file(&path).unwrap();
-    let said = folder.take_layer("block1_conv1").unwrap_err().to_string();
-    assert!(said.contains("block1_conv1.bias.npy"), "{said}");
+    assert!(said().contains("block1_conv1.bias.npy"), "{}", said());
 }
 
 #[test]

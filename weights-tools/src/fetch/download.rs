@@ -4,23 +4,27 @@
 //! a wrong MD5, and where a part was involved the download starts once more from nothing before it is called wrong.
 
 use std::fs::{self, File, TryLockError};
-use std::io::{ErrorKind, Read, Seek, SeekFrom, Write};
+use std::io::{Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use ureq::http::{Response, StatusCode, header};
-use ureq::{Agent, Body};
+use ureq::Agent;
+use ureq::http::response::Parts;
+use ureq::http::{StatusCode, header};
 
 use super::Fetcher;
+use super::answer::{Piece, ask};
 use crate::digest::md5_of;
 use crate::{Official, Result, WeightsError};
 
 /// How long a server may keep silent.
 const SILENCE: Duration = Duration::from_secs(60);
 const CONNECT: Duration = Duration::from_secs(20);
-const BLOCK: usize = 1 << 16;
+/// How often somebody who waits looks up to see whether to go on waiting.
+const LOOK: Duration = Duration::from_millis(100);
 
 /// Why a connection ended before the file was whole.
 enum Stop {
@@ -28,6 +32,8 @@ enum Stop {
     Broken(String),
     /// Trying again would bring the same.
     Final(WeightsError),
+    /// Somebody wants it to end.
+    Interrupted,
 }
 
 /// Brings the file, and gives its path.
@@ -93,6 +99,7 @@ impl Download<'_> {
             let broken = match self.connection(out, part, have, &bar) {
                 Ok(()) => "the server ended early".to_owned(),
                 Err(Stop::Final(e)) => return Err(e),
+                Err(Stop::Interrupted) => return Err(self.interrupted(out, part)?),
                 Err(Stop::Broken(detail)) => detail,
             };
             let now = size(out, part)?;
@@ -112,55 +119,83 @@ impl Download<'_> {
                 };
                 return Err(self.failed(format!("{broken}{kept}")));
             }
-            thread::sleep(pause);
+            let waited = Instant::now();
+            while waited.elapsed() < pause {
+                if self.fetcher.is_interrupted() {
+                    return Err(self.interrupted(out, part)?);
+                }
+                thread::sleep(LOOK.min(pause));
+            }
             pause *= 2;
         }
     }
 
     /// One request for what is missing, and all that it brings.
     fn connection(&self, out: &mut File, part: &Path, have: u64, bar: &ProgressBar) -> Result<(), Stop> {
-        let broken = |e: &dyn std::fmt::Display| Stop::Broken(e.to_string());
         let write = |e| Stop::Final(WeightsError::io("write", part)(e));
         let mut request = self.agent().get(&self.url).header(header::ACCEPT_ENCODING, "identity");
         if have > 0 {
             request = request.header(header::RANGE, format!("bytes={have}-"));
         }
-        let response = request.call().map_err(|e| self.refused(e))?;
-        let from = self.accepted(&response, have)?;
+        let answer = ask(request);
+        let head = match self.next(&answer)? {
+            Some(Piece::Head(head)) => head,
+            Some(Piece::None(e)) => return Err(self.refused(*e)),
+            _ => return Err(Stop::Broken("no answer".to_owned())),
+        };
+        let from = self.accepted(&head, have)?;
         out.set_len(from).map_err(write)?;
         out.seek(SeekFrom::Start(from)).map_err(write)?;
         bar.set_position(from);
         let mut left = self.file.bytes - from;
-        let mut body = response.into_body().into_reader();
-        let mut block = vec![0; BLOCK];
         loop {
-            match body.read(&mut block) {
-                Ok(0) => return Ok(()),
-                Ok(n) if n as u64 > left => {
+            match self.next(&answer)? {
+                None => return Ok(()),
+                Some(Piece::Block(block)) if block.len() as u64 > left => {
                     let detail =
                         format!("the server sends more than the {} bytes of Keras's file", self.file.bytes);
                     return Err(Stop::Final(self.failed(detail)));
                 }
-                Ok(n) => {
-                    out.write_all(&block[..n]).map_err(write)?;
-                    left -= n as u64;
-                    bar.inc(n as u64);
+                Some(Piece::Block(block)) => {
+                    out.write_all(&block).map_err(write)?;
+                    left -= block.len() as u64;
+                    bar.inc(block.len() as u64);
                 }
-                Err(e) if e.kind() == ErrorKind::Interrupted => {}
-                Err(e) => return Err(broken(&e)),
+                Some(Piece::Broken(e)) => return Err(Stop::Broken(e.to_string())),
+                Some(Piece::None(e)) => return Err(self.refused(*e)),
+                Some(Piece::Head(_)) => return Err(Stop::Broken("two answers to one request".to_owned())),
             }
         }
     }
 
+    /// The next piece of an answer, or `None` after the last.
+    fn next(&self, answer: &Receiver<Piece>) -> Result<Option<Piece>, Stop> {
+        loop {
+            if self.fetcher.is_interrupted() {
+                return Err(Stop::Interrupted);
+            }
+            match answer.recv_timeout(LOOK) {
+                Ok(piece) => return Ok(Some(piece)),
+                Err(RecvTimeoutError::Disconnected) => return Ok(None),
+                Err(RecvTimeoutError::Timeout) => {}
+            }
+        }
+    }
+
+    fn interrupted(&self, out: &File, part: &Path) -> Result<WeightsError> {
+        let (kept, bytes) = (size(out, part)?, self.file.bytes);
+        Ok(WeightsError::Interrupted { path: part.to_owned(), kept, bytes })
+    }
+
     /// Where in the file the body of a response begins, if it is one to take.
-    fn accepted(&self, response: &Response<Body>, have: u64) -> Result<u64, Stop> {
-        let text = |name| response.headers().get(name).and_then(|v| v.to_str().ok());
+    fn accepted(&self, head: &Parts, have: u64) -> Result<u64, Stop> {
+        let text = |name| head.headers.get(name).and_then(|v| v.to_str().ok());
         let whole = |bytes: u64| {
             let detail =
                 format!("the server has {bytes} bytes under that name, Keras's file has {}", self.file.bytes);
             if bytes == self.file.bytes { Ok(()) } else { Err(Stop::Final(self.failed(detail))) }
         };
-        match response.status() {
+        match head.status {
             // A server that knows no ranges sends all of it again.
             StatusCode::OK => {
                 text(header::CONTENT_LENGTH).and_then(|n| n.parse().ok()).map_or(Ok(()), whole)?;

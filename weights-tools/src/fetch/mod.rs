@@ -5,17 +5,17 @@
 //! the full name. A download goes to `<name>.part`, is resumed where it broke off, and gets its name when its size and
 //! MD5 are those that Keras publishes.
 
+mod answer;
 mod download;
 #[cfg(test)]
 mod tests;
 
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use crate::digest::md5_of;
-use crate::{
-    CLASS_INDEX, Official, Result, VGG16_NOTOP, VGG16_TOP, WeightsError, WeightsFile, match_layers, official,
-};
+use crate::{CLASS_INDEX, Official, Result, VGG16_TOP, WeightsError, WeightsFile, match_layers, official};
 
 /// Where Keras publishes the weights of VGG16.
 const WEIGHTS_URL: &str = "https://storage.googleapis.com/tensorflow/keras-applications/vgg16/";
@@ -51,6 +51,7 @@ pub struct Fetcher {
     dir: PathBuf,
     progress: bool,
     patience: Patience,
+    interrupted: Option<&'static AtomicBool>,
 }
 
 /// How often a broken connection is taken up again.
@@ -74,7 +75,7 @@ impl Fetcher {
     /// The same with another folder than Keras's.
     pub fn with_dir(dir: impl Into<PathBuf>) -> Self {
         let patience = Patience { attempts: 3, pause: Duration::from_secs(1) };
-        Self { base_url: None, dir: dir.into(), progress: true, patience }
+        Self { base_url: None, dir: dir.into(), progress: true, patience, interrupted: None }
     }
 
     /// Fetches `<base>/<name>` instead: from a mirror, or a server of one's own.
@@ -87,6 +88,16 @@ impl Fetcher {
     pub fn progress(mut self, show: bool) -> Self {
         self.progress = show;
         self
+    }
+
+    /// Ends a download soon after this becomes true, with [`WeightsError::Interrupted`]; what has come is kept.
+    pub fn interrupted_by(mut self, flag: &'static AtomicBool) -> Self {
+        self.interrupted = Some(flag);
+        self
+    }
+
+    fn is_interrupted(&self) -> bool {
+        self.interrupted.is_some_and(|flag| flag.load(Ordering::Relaxed))
     }
 
     /// The file in the cache folder, if it is there and sound: byte for byte Keras's own, or one of the right names and
@@ -108,9 +119,20 @@ impl Fetcher {
     /// # Errors
     /// If it is neither there nor to be had; the message says how to get it by hand.
     pub fn get(&self, file: &Official) -> Result<Fetched> {
-        if let Some(cached) = self.cached(file) {
-            return Ok(cached);
-        }
+        self.cached(file).map_or_else(|| self.fetch(file), Ok)
+    }
+
+    /// The same, to be used at once: what lies in the cache folder is taken if its names and shapes are right, and its
+    /// digest is left to `weights fetch` and `weights verify`. To read 553 MB for it takes longer than to name a picture.
+    ///
+    /// # Errors
+    /// As [`Fetcher::get`].
+    pub fn at_hand(&self, file: &Official) -> Result<PathBuf> {
+        let path = self.dir.join(file.name);
+        if usable(&path, file) { Ok(path) } else { Ok(self.fetch(file)?.path) }
+    }
+
+    fn fetch(&self, file: &Official) -> Result<Fetched> {
         std::fs::create_dir_all(&self.dir).map_err(WeightsError::io("make the folder", &self.dir))?;
         let path = download::download(self, file)?;
         Ok(Fetched { path, origin: Origin::Download, note: None })
@@ -124,23 +146,6 @@ impl Fetcher {
         };
         format!("{}/{}", base.trim_end_matches('/'), file.name)
     }
-}
-
-/// Keras's VGG16 weights: cached, else fetched.
-///
-/// # Errors
-/// If they are neither there nor to be had; the message says how to get them by hand.
-pub fn imagenet(include_top: bool) -> Result<PathBuf> {
-    let file = if include_top { VGG16_TOP } else { VGG16_NOTOP };
-    Ok(Fetcher::new()?.get(&file)?.path)
-}
-
-/// Keras's `imagenet_class_index.json`: cached, else fetched.
-///
-/// # Errors
-/// As [`imagenet`].
-pub fn class_index() -> Result<PathBuf> {
-    Ok(Fetcher::new()?.get(&CLASS_INDEX)?.path)
 }
 
 /// `$KERAS_HOME/models`, else `~/.keras/models`.
@@ -158,7 +163,7 @@ pub fn cache_dir() -> Result<PathBuf> {
     })
 }
 
-/// Whether a file that is not Keras's own holds what Keras's would.
+/// Whether a file holds what Keras's own does, as far as names and shapes tell.
 fn usable(path: &Path, file: &Official) -> bool {
     if file.name == CLASS_INDEX.name {
         let index = std::fs::read(path).ok().filter(|json| json.len() as u64 <= 100 * CLASS_INDEX.bytes);

@@ -3,12 +3,13 @@
 use std::io::{BufRead, BufReader, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
 use std::time::Duration;
 
 use super::{Fetched, Fetcher, Origin, Patience};
-use crate::{CLASS_INDEX, Official, Result};
+use crate::{CLASS_INDEX, Official, Result, WeightsError};
 
 /// What the server does with one connection.
 #[derive(Clone, Copy)]
@@ -25,6 +26,8 @@ enum Act {
     Status(&'static str),
     /// Says the file has another size.
     OtherSize,
+    /// Sends this many bytes, and then nothing for ever.
+    FallSilentAfter(usize),
 }
 
 const CONTENT: &[u8] = b"The quick brown fox jumps over the lazy dog";
@@ -62,7 +65,11 @@ fn answer(mut stream: TcpStream, act: Act, seen: &Sender<Option<String>>) -> std
     }
     let _ = seen.send(range.clone());
     let asked = range.as_deref().and_then(|r| r.strip_prefix("bytes=")?.strip_suffix('-')?.parse().ok());
-    let from: usize = if matches!(act, Act::Serve | Act::BreakAfter(_)) { asked.unwrap_or(0) } else { 0 };
+    let from: usize = if matches!(act, Act::Serve | Act::BreakAfter(_) | Act::FallSilentAfter(_)) {
+        asked.unwrap_or(0)
+    } else {
+        0
+    };
     let mut body = CONTENT[from..].to_vec();
     let mut length = body.len();
     let status = match act {
@@ -75,7 +82,7 @@ fn answer(mut stream: TcpStream, act: Act, seen: &Sender<Option<String>>) -> std
         _ => "200 OK",
     };
     match act {
-        Act::BreakAfter(n) => body.truncate(n),
+        Act::BreakAfter(n) | Act::FallSilentAfter(n) => body.truncate(n),
         Act::Corrupt => body[7] ^= 1,
         Act::OtherSize => length += 1,
         _ => {}
@@ -85,12 +92,18 @@ fn answer(mut stream: TcpStream, act: Act, seen: &Sender<Option<String>>) -> std
         head += &format!("Content-Range: bytes {from}-{}/{}\r\n", CONTENT.len() - 1, CONTENT.len());
     }
     write!(stream, "{head}\r\n")?;
-    stream.write_all(&body)
+    stream.write_all(&body)?;
+    if matches!(act, Act::FallSilentAfter(_)) {
+        // Until the client hangs up.
+        std::io::Read::read(&mut stream, &mut [0])?;
+    }
+    Ok(())
 }
 
 fn fetcher(url: &str, dir: &Path) -> Fetcher {
     let patience = Patience { attempts: 2, pause: Duration::ZERO };
-    Fetcher { base_url: Some(url.to_owned()), dir: dir.join("models"), progress: false, patience }
+    let (base_url, dir) = (Some(url.to_owned()), dir.join("models"));
+    Fetcher { base_url, dir, progress: false, patience, interrupted: None }
 }
 
 /// Fetches from a server with these acts into a fresh folder.
@@ -140,6 +153,43 @@ fn what_came_is_kept_for_the_next_run() {
     assert_eq!(std::fs::read(fetched.path).unwrap(), CONTENT);
     assert_eq!(ranges.recv().unwrap().as_deref(), Some("bytes=20-"));
     assert_eq!(left_in(dir.path()), ["fox.h5"]);
+}
+
+/// A server that keeps silent does not keep anybody waiting who wants to leave.
+#[test]
+fn an_interrupted_download_is_kept_for_the_next_run() {
+    static INTERRUPTED: AtomicBool = AtomicBool::new(false);
+    let dir = tempfile::tempdir().unwrap();
+    let (url, _ranges) = server(&[Act::FallSilentAfter(20)]);
+    let part = dir.path().join("models/fox.h5.part");
+    let interrupter = {
+        let part = part.clone();
+        thread::spawn(move || {
+            while std::fs::metadata(&part).map_or(0, |m| m.len()) < 20 {
+                thread::yield_now();
+            }
+            INTERRUPTED.store(true, Ordering::Relaxed);
+        })
+    };
+    let error = fetcher(&url, dir.path()).interrupted_by(&INTERRUPTED).get(&FILE).unwrap_err();
+    interrupter.join().unwrap();
+    let said = error.to_string();
+    assert!(matches!(error, WeightsError::Interrupted { kept: 20, .. }), "{said}");
+    assert!(said.contains("20 of 43 bytes are kept in") && said.contains("resume"), "{said}");
+    let (url, ranges) = server(&[Act::Serve]);
+    let fetched = fetcher(&url, dir.path()).get(&FILE).unwrap();
+    assert_eq!(std::fs::read(fetched.path).unwrap(), CONTENT);
+    assert_eq!(ranges.recv().unwrap().as_deref(), Some("bytes=20-"));
+}
+
+#[test]
+fn an_interrupt_before_anything_came_leaves_nothing() {
+    static INTERRUPTED: AtomicBool = AtomicBool::new(true);
+    let dir = tempfile::tempdir().unwrap();
+    let (url, _ranges) = server(&[Act::FallSilentAfter(0)]);
+    let error = fetcher(&url, dir.path()).interrupted_by(&INTERRUPTED).get(&FILE).unwrap_err();
+    assert!(error.to_string().contains("nothing is kept"), "{error}");
+    assert!(left_in(dir.path()).is_empty());
 }
 
 #[test]

@@ -5,6 +5,9 @@ use crate::digest::md5_of;
 use crate::official::{Identity, LICENCE, NOT_KERAS_OWN, PREPROCESSING, WEIGHTS};
 use crate::{Result, WeightsError};
 
+/// The largest file whose digest is a matter of a moment: the convolutions alone, not the whole network.
+const DIGESTED: u64 = 100 << 20;
+
 impl WeightsFile {
     fn identity(&self) -> Identity {
         Identity::of(&self.entries, self.is_theano())
@@ -42,22 +45,25 @@ impl WeightsFile {
         }
     }
 
-    /// A remark where this is VGG, though not byte for byte a file that Keras publishes.
+    /// A remark where this is VGG, though not byte for byte a file that Keras publishes. It is for those who are about to
+    /// use the weights: a large file of the right size gets none, as its digest takes longer than its use. [`crate::verify`]
+    /// looks at every byte.
     ///
     /// # Errors
     /// If the file cannot be read.
     pub fn official_note(&self) -> Result<Option<&'static str>> {
-        let md5 = match self.manifest() {
-            Some(m) => m.source.as_ref().map(|s| s.md5.clone()).unwrap_or_default(),
+        let own = match self.manifest() {
+            Some(m) => m.source.as_ref().is_some_and(|s| WEIGHTS.iter().any(|o| o.md5 == s.md5)),
             None => {
                 // The size alone clears most files of the need to read them.
                 let bytes =
                     std::fs::metadata(&self.path).map_err(WeightsError::io("read", &self.path))?.len();
-                let candidate = WEIGHTS.iter().any(|o| o.bytes == bytes);
-                if candidate { md5_of(&self.path)? } else { String::new() }
+                match WEIGHTS.iter().find(|o| o.bytes == bytes) {
+                    Some(official) if bytes <= DIGESTED => md5_of(&self.path)? == official.md5,
+                    same_size => same_size.is_some(),
+                }
             }
         };
-        let own = WEIGHTS.iter().any(|o| o.md5 == md5);
         Ok((self.is_vgg() && !own).then_some(NOT_KERAS_OWN))
     }
 

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use graft_tensor::{Shape, Tensor, npy};
 
 use super::{DType, Entry, Kind};
-use crate::digest::sha256_of_numbers;
+use crate::digest::{sha256_of, sha256_of_numbers};
 use crate::manifest::{FILE_NAME, Manifest, TensorRecord};
 use crate::{Result, WeightsError};
 
@@ -50,30 +50,42 @@ impl Folder {
         self.path.join(&self.manifest.tensors[i].file)
     }
 
-    /// Reads tensor `i` and holds it against its digest: an array that somebody has edited must not pass for the
-    /// original, whose fingerprint keys the feature cache.
+    /// Tensor `i`, its shape checked. Its numbers are used where they lie: a large network is at hand at once, and a digest,
+    /// for which all of it has to be read, is left to [`Folder::verified`].
     pub(crate) fn read(&self, i: usize) -> Result<Tensor> {
         let (path, record) = (self.file(i), &self.manifest.tensors[i]);
-        let tensor = npy::read(&path)?;
+        let tensor = npy::map(&path)?;
         if **tensor.shape() != record.shape[..] {
             let detail =
                 format!("it has the shape {}, but {FILE_NAME} says {:?}", tensor.shape(), record.shape);
             return Err(WeightsError::damaged(&path, detail));
         }
-        let found = sha256_of_numbers(&tensor);
-        if found != record.data_sha256 {
-            let expected = record.data_sha256.clone();
-            return Err(WeightsError::Digest {
-                path,
-                algorithm: "SHA-256",
-                expected,
-                found,
-                remedy: CONVERT_AGAIN,
-            });
+        Ok(tensor)
+    }
+
+    /// The same, held against its digest: an array that somebody has edited must not pass for the original where it is
+    /// verified or copied under the original's fingerprint.
+    pub(crate) fn verified(&self, i: usize) -> Result<Tensor> {
+        let tensor = self.read(i)?;
+        let (found, expected) = (sha256_of_numbers(&tensor), &self.manifest.tensors[i].data_sha256);
+        if found != *expected {
+            return Err(altered(self.file(i), expected, found));
         }
         Ok(tensor)
     }
+
+    /// Holds the file of tensor `i`, its header too, against its digest.
+    pub(crate) fn verify_file(&self, i: usize) -> Result<()> {
+        let (path, expected) = (self.file(i), &self.manifest.tensors[i].sha256);
+        let found = sha256_of(&path)?;
+        if found == *expected { Ok(()) } else { Err(altered(path, expected, found)) }
+    }
+}
+
+fn altered(path: PathBuf, expected: &str, found: String) -> WeightsError {
+    let expected = expected.to_owned();
+    WeightsError::Digest { path, algorithm: "SHA-256", expected, found, remedy: CONVERT_AGAIN }
 }
 
 /// What to do about a converted folder that was altered.
-pub(crate) const CONVERT_AGAIN: &str = "convert the original again with `weights convert --force`";
+const CONVERT_AGAIN: &str = "convert the original again with `weights convert --force`";

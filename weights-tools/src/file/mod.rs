@@ -18,7 +18,6 @@ use graft_tensor::Tensor;
 
 pub(crate) use entry::strip_number;
 pub use entry::{DType, Entry, Kind};
-pub(crate) use folder::CONVERT_AGAIN;
 use folder::Folder;
 use hdf5::{Container, Region, Stored};
 use legacy::Legacy;
@@ -198,7 +197,8 @@ impl WeightsFile {
         Ok((take(Kind::Kernel)?, take(Kind::Bias)?))
     }
 
-    /// Reads tensor `i` of [`entries`](Self::entries), whatever its stored type, as f32.
+    /// Reads tensor `i` of [`entries`](Self::entries), whatever its stored type, as f32. What lies in a converted folder is
+    /// not read but mapped, and no digest is taken: [`crate::verify`] does that.
     ///
     /// # Errors
     /// If the file is damaged, or there is no memory for it.
@@ -212,9 +212,14 @@ impl WeightsFile {
         }
     }
 
+    /// The same, and in a converted folder held against the digest that its manifest has for it.
+    pub(crate) fn verified_tensor(&self, i: usize) -> Result<Tensor> {
+        self.folder().map_or_else(|| self.tensor(i), |folder| folder.verified(i))
+    }
+
     /// A SHA-256 over the names, shapes and numbers of all tensors: the same for a file and for its conversion, for
     /// every layout and stored type that gives the same f32 numbers. Computed when first asked for, by reading all of
-    /// them; a converted folder has the digests in its manifest, and holds each tensor against its own as it is read.
+    /// them; a converted folder has the digests in its manifest, where they are as true as [`crate::verify`] finds them.
     ///
     /// # Errors
     /// If a tensor cannot be read.
