@@ -80,5 +80,5 @@ pub use dataset::{
 pub use decode::{DecodeOptions, Decoded, Format, decode, decode_bytes, decode_file};
 pub use error::{BadImage, DataError, Result};
 pub use image::{CHANNELS, Rgb8, RgbF32};
-pub use pipeline::{Augment, Batch, Batches, Loader, LoaderOptions, PixelStore, Preprocess, Target};
+pub use pipeline::{Ahead, Augment, Batch, Batches, Loader, LoaderOptions, PixelStore, Preprocess, Target};
 pub use resize::{Interpolation, Resized, resize};

@@ -15,6 +15,7 @@ mod parallel;
 mod store;
 
 pub use loader::{Augment, Batch, Batches, Loader, LoaderOptions, Preprocess};
+pub use parallel::Ahead;
 pub(crate) use parallel::ordered_map;
 pub use store::PixelStore;
 

@@ -43,7 +43,12 @@ pub(crate) fn ordered_map<T: Send>(
 /// The results of jobs `0..jobs`, one after the other, worked on by threads that are at most `ahead` jobs in advance.
 ///
 /// Dropping it stops the threads after the jobs that they are at. A job that panics makes `next` panic.
-pub(super) struct Ahead<T> {
+///
+/// ```
+/// let squares: Vec<_> = graft_data::Ahead::spawn(2, 5, 3, |i| i * i).collect();
+/// assert_eq!(squares, [0, 1, 4, 9, 16]);
+/// ```
+pub struct Ahead<T> {
     shared: Arc<Shared<T>>,
     jobs: usize,
     threads: Vec<JoinHandle<()>>,
@@ -76,7 +81,8 @@ impl<T> Shared<T> {
 }
 
 impl<T: Send + 'static> Ahead<T> {
-    pub(super) fn spawn(
+    /// Starts the threads, at least one; at most `ahead` results wait to be taken.
+    pub fn spawn(
         threads: usize,
         jobs: usize,
         ahead: usize,
