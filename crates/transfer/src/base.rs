@@ -4,10 +4,13 @@ use std::path::{Path, PathBuf};
 
 use graft_nn::Sequential;
 use graft_vgg::{Pooling, Vgg16};
-use graft_weights::{ExpectedLayer, Kind, LICENCE, WeightsFile, match_layers};
+use graft_weights::{
+    CLASS_INDEX, ExpectedLayer, Fetcher, Kind, LICENCE, VGG16_NOTOP, VGG16_TOP, WeightsFile, match_layers,
+};
 
+use crate::interrupt::INTERRUPTED;
 use crate::progress::note;
-use crate::{Result, options};
+use crate::{Options, Result, options};
 
 /// A VGG16 with its weights, frozen.
 pub struct Base {
@@ -21,21 +24,22 @@ pub struct Base {
 pub const BASE_LICENCE: &str = LICENCE;
 
 impl Base {
-    /// Builds VGG16's convolutions for square pictures of this side and loads the weights into them.
+    /// Builds VGG16's convolutions for square pictures of the side that the options say, and loads the weights into them.
     ///
     /// # Errors
     /// If the side is below 32, or the weights are not there or not VGG16's.
-    pub fn load(weights: &str, image_size: usize, pooling: options::Pooling) -> Result<Self> {
-        let pooling = match pooling {
+    pub fn load(options: &Options) -> Result<Self> {
+        let pooling = match options.pooling {
             options::Pooling::None => None,
             options::Pooling::Avg => Some(Pooling::Avg),
             options::Pooling::Max => Some(Pooling::Max),
         };
-        let vgg = Vgg16 { pooling, ..Vgg16::without_top(image_size, image_size) };
+        let vgg = Vgg16 { pooling, ..Vgg16::without_top(options.image_size, options.image_size) };
         let mut network = vgg.build()?;
-        let path = locate(weights, false)?;
+        let path = locate(&options.weights, false)?;
         load_weights(&path, &mut network)?;
         network.freeze_all();
+        network.set_algorithm(options.conv_algorithm);
         Ok(Self { network, path })
     }
 }
@@ -46,9 +50,25 @@ impl Base {
 /// If it is `imagenet` and can neither be found nor fetched.
 pub fn locate(weights: &str, include_top: bool) -> Result<PathBuf> {
     match weights {
-        "imagenet" => Ok(graft_weights::imagenet(include_top)?),
+        "imagenet" => {
+            let file = if include_top { VGG16_TOP } else { VGG16_NOTOP };
+            Ok(fetcher()?.at_hand(&file)?)
+        }
         path => Ok(Path::new(path).to_owned()),
     }
+}
+
+/// The names of ImageNet's classes, in Keras's file, fetched if need be.
+///
+/// # Errors
+/// If it can neither be found nor fetched.
+pub fn class_index() -> Result<PathBuf> {
+    Ok(fetcher()?.at_hand(&CLASS_INDEX)?)
+}
+
+/// Keras's files, brought for as long as nobody presses Ctrl-C.
+fn fetcher() -> Result<Fetcher> {
+    Ok(Fetcher::new()?.interrupted_by(&INTERRUPTED))
 }
 
 /// Gives every layer of the network its weights from a file of Keras's or of `weights convert`.
@@ -61,6 +81,9 @@ pub fn load_weights(path: &Path, network: &mut Sequential) -> Result<()> {
         network.layers().iter().filter(|l| !l.weights().is_empty()).map(expected).collect();
     let matching = match_layers(&file, &expected)?;
     matching.notes.iter().for_each(|n| note(format!("note: {n}")));
+    if let Some(remark) = file.official_note()? {
+        note(format_args!("note: {}: {remark}", path.display()));
+    }
     for (layer, entries) in expected.iter().zip(&matching.layers) {
         for ((kind, _), &entry) in layer.tensors.iter().zip(entries) {
             network.set_weight(&layer.name, &kind.to_string(), file.tensor(entry)?)?;

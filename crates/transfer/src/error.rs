@@ -8,6 +8,8 @@ use graft_nn::NnError;
 use graft_vgg::VggError;
 use graft_weights::WeightsError;
 
+use crate::RunFolder;
+
 /// The result of a step of a run.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
@@ -61,12 +63,14 @@ pub enum Error {
         /// How many there were.
         total: usize,
     },
-    /// Ctrl-C; what was learnt has been saved.
-    #[error("interrupted; what was learnt until then is in {0}")]
-    Interrupted(PathBuf),
-    /// Ctrl-C before the first epoch.
-    #[error("interrupted before anything was learnt")]
-    InterruptedEarly,
+    /// Ctrl-C.
+    #[error("interrupted {when}; {kept}")]
+    Interrupted {
+        /// At what point.
+        when: String,
+        /// What is there all the same.
+        kept: String,
+    },
 }
 
 impl Error {
@@ -98,16 +102,29 @@ impl Error {
         Self::Model { path: path.to_owned(), problem: problem.into(), remedy: remedy.into() }
     }
 
+    /// An end by Ctrl-C, with nothing to show for it.
+    pub fn interrupted(when: impl Into<String>) -> Self {
+        Self::Interrupted { when: when.into(), kept: "nothing was saved".to_owned() }
+    }
+
+    /// The same error, told with what the run leaves behind.
+    pub fn with_kept(self, folder: &RunFolder) -> Self {
+        match (self, folder.kept()) {
+            (Self::Interrupted { when, .. }, Some(kept)) => Self::Interrupted { when, kept },
+            (other, _) => other,
+        }
+    }
+
     /// What the process says to the shell: 2 usage, 3 data, 4 weights or model, 5 diverged, 7 some inputs failed,
     /// 130 interrupted.
     pub fn exit_code(&self) -> u8 {
         match self {
             Self::Usage(_) | Self::Output { .. } => 2,
+            Self::Interrupted { .. } | Self::Weights(WeightsError::Interrupted { .. }) => 130,
             Self::Data(_) => 3,
             Self::Weights(_) | Self::Model { .. } | Self::Network(_) | Self::Vgg(_) => 4,
             Self::Diverged(_) => 5,
             Self::SomeFailed { .. } => 7,
-            Self::Interrupted(_) | Self::InterruptedEarly => 130,
         }
     }
 }

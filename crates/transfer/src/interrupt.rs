@@ -16,7 +16,7 @@ pub fn listen() {
         if INTERRUPTED.swap(true, Ordering::Relaxed) {
             std::process::exit(EXIT_INTERRUPTED);
         }
-        note("\ninterrupted: ending after this batch (once more to end at once)");
+        note("\ninterrupted: ending as soon as what there is is saved (once more to end at once)");
     };
     // Without a handler Ctrl-C ends the process as ever: a run need not fail for that.
     if let Err(e) = ctrlc::set_handler(handler) {

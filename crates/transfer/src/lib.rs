@@ -13,6 +13,7 @@
 
 pub mod base;
 pub mod batches;
+mod check;
 pub mod coats;
 pub mod error;
 pub mod features;

@@ -2,13 +2,18 @@
 
 use std::path::PathBuf;
 
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{ArgAction, Args, ValueEnum};
 use graft_data::OnBadImage;
 use graft_data::resize::Interpolation;
 use graft_kernels::Isa;
+use graft_kernels::conv2d::Algorithm;
+use graft_nn::optimizers::{Algorithm as Optimization, Clipping};
 use graft_tensor::DType;
 use graft_vgg::Preprocessing;
-use serde::Serialize;
+use serde::{Serialize, Serializer};
+
+use crate::{Error, Result};
 
 /// What a person may say about a run. Defaults that differ from method to method come from the method's recipe.
 #[derive(Debug, Clone, Args, Serialize)]
@@ -75,9 +80,45 @@ pub struct Options {
     #[serde(skip)]
     pub learning_rate: f64,
 
-    /// sgd, momentum, nesterov, adam, adamw or rmsprop, with Keras's defaults and arithmetic
-    #[arg(long, value_name = "NAME", default_value = "adam", help_heading = "Training")]
+    /// What makes a step of a gradient, with Keras's defaults and arithmetic
+    #[arg(
+        long,
+        value_name = "NAME",
+        default_value = "adam",
+        value_parser = PossibleValuesParser::new(Optimization::NAMES),
+        help_heading = "Training"
+    )]
     pub optimizer: String,
+
+    /// Shorten the gradient of each weight tensor to this length, if it is longer
+    #[arg(
+        long,
+        value_name = "X",
+        group = "clipping",
+        allow_negative_numbers = true,
+        help_heading = "Training"
+    )]
+    pub clipnorm: Option<f32>,
+
+    /// Cut each number of a gradient to -X…X
+    #[arg(
+        long,
+        value_name = "X",
+        group = "clipping",
+        allow_negative_numbers = true,
+        help_heading = "Training"
+    )]
+    pub clipvalue: Option<f32>,
+
+    /// Shorten all gradients together to this length, if they are longer; their direction stays
+    #[arg(
+        long,
+        value_name = "X",
+        group = "clipping",
+        allow_negative_numbers = true,
+        help_heading = "Training"
+    )]
+    pub global_clipnorm: Option<f32>,
 
     /// Weigh each class alike, however many photos it has
     #[arg(long, value_enum, default_value_t = ClassWeight::None, help_heading = "Training")]
@@ -91,6 +132,46 @@ pub struct Options {
     #[arg(long, value_name = "N", help_heading = "Training")]
     pub patience: Option<u64>,
 
+    /// Take smaller steps after N epochs without a better val_loss (Keras's ReduceLROnPlateau) [default: never]
+    #[arg(long, value_name = "N", help_heading = "Training")]
+    pub reduce_lr_on_plateau: Option<u64>,
+
+    /// What the learning rate is then multiplied by
+    #[arg(
+        long,
+        value_name = "X",
+        default_value_t = 0.1,
+        requires = "reduce_lr_on_plateau",
+        allow_negative_numbers = true,
+        help_heading = "Training"
+    )]
+    pub reduce_lr_factor: f64,
+
+    /// Epochs after such a change in which nothing is counted
+    #[arg(
+        long,
+        value_name = "N",
+        default_value_t = 0,
+        requires = "reduce_lr_on_plateau",
+        help_heading = "Training"
+    )]
+    pub reduce_lr_cooldown: u64,
+
+    /// The learning rate that it does not go below
+    #[arg(
+        long,
+        value_name = "X",
+        default_value_t = 0.0,
+        requires = "reduce_lr_on_plateau",
+        allow_negative_numbers = true,
+        help_heading = "Training"
+    )]
+    pub min_lr: f64,
+
+    /// Tell as well how often the right class is among the K best (Keras's TopKCategoricalAccuracy) [default: not]
+    #[arg(long, value_name = "K", help_heading = "Training")]
+    pub top_k: Option<usize>,
+
     /// Names every random choice: the split, the order, the first weights, what is dropped and how photos are moved
     #[arg(long, value_name = "N", default_value_t = 0, help_heading = "Training")]
     pub seed: u64,
@@ -98,6 +179,17 @@ pub struct Options {
     /// Threads to compute with; the result does not depend on it [default: one a core]
     #[arg(long, value_name = "N", help_heading = "Running")]
     pub threads: Option<usize>,
+
+    /// How convolutions are computed: the fastest way, or one rung of the ladder from the textbook's loops up
+    #[arg(
+        long,
+        value_name = "NAME",
+        default_value_t = Algorithm::Auto,
+        value_parser = conv_algorithm(),
+        help_heading = "Running"
+    )]
+    #[serde(serialize_with = "as_displayed")]
+    pub conv_algorithm: Algorithm,
 
     /// Where the frozen layers' output is kept, so that it is computed once: auto (memory, and the user's cache
     /// folder for the next run), off (computed anew each epoch), or a folder
@@ -127,8 +219,21 @@ impl Options {
     pub fn conditions(&self) -> String {
         /// Goes up whenever decoding, resizing or a kernel gives other bits than before.
         const REVISION: u32 = 1;
-        let Self { resize, exif, .. } = self;
-        format!("{REVISION}: {:?}, {resize}, exif {exif}, {}", Preprocessing::Caffe, Isa::current().name())
+        let Self { resize, exif, conv_algorithm, .. } = self;
+        let kernels = match conv_algorithm {
+            Algorithm::Auto => Isa::current().name().to_owned(),
+            other => format!("{} {other}", Isa::current().name()),
+        };
+        format!("{REVISION}: {:?}, {resize}, exif {exif}, {kernels}", Preprocessing::Caffe)
+    }
+
+    /// The bound for gradients, of which there is one at most.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] if it is not above 0.
+    pub fn clipping(&self) -> Result<Option<Clipping>> {
+        Clipping::from_options(self.clipnorm, self.clipvalue, self.global_clipnorm)
+            .map_err(|e| Error::Usage(format!("--{}", e.to_string().replace('_', "-"))))
     }
 
     /// [`Options::feature_cache_limit`] in bytes.
@@ -136,6 +241,16 @@ impl Options {
         // A float that is too large or negative becomes the nearest whole number there is.
         (self.feature_cache_limit * 1e9) as u64
     }
+}
+
+/// The ladder of convolutions by its names, for a command line.
+pub(crate) fn conv_algorithm() -> impl TypedValueParser<Value = Algorithm> {
+    let names = Algorithm::LADDER.into_iter().chain([Algorithm::Auto]).map(Algorithm::name);
+    PossibleValuesParser::new(names).try_map(|name| name.parse())
+}
+
+fn as_displayed<S: Serializer>(value: &impl std::fmt::Display, to: S) -> Result<S::Ok, S::Error> {
+    to.collect_str(value)
 }
 
 /// What stands between the convolutions and the head.

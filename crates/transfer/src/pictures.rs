@@ -5,8 +5,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use graft_data::{
-    Dataset, DecodeOptions, Folder, Loader, LoaderOptions, Part, PixelStore, Preprocess, Target, Verified,
-    VerifyOptions, verify,
+    BadImage, DataError, Dataset, DecodeOptions, Folder, Loader, LoaderOptions, Part, PixelStore, Preprocess,
+    Target, Verified, VerifyOptions, verify,
 };
 
 use graft_vgg::Preprocessing;
@@ -19,6 +19,8 @@ use crate::{Error, Options, Result};
 pub struct Pictures {
     /// The good ones.
     pub dataset: Arc<Dataset>,
+    /// The files that are none, and why.
+    pub bad: Vec<BadImage>,
     store: PixelStore,
     target: Target,
     decode: DecodeOptions,
@@ -59,9 +61,9 @@ impl Pictures {
     }
 
     fn new(verified: Verified, options: &Options, threads: usize, preprocess: Preprocess) -> Self {
-        let Verified { dataset, store, .. } = verified;
+        let Verified { dataset, bad, store, .. } = verified;
         let (target, decode) = (target(options), decode(options));
-        Self { dataset: Arc::new(dataset), store, target, decode, threads, preprocess }
+        Self { dataset: Arc::new(dataset), bad, store, target, decode, threads, preprocess }
     }
 
     /// The class of each sample of a part.
@@ -109,7 +111,10 @@ fn verified(folder: Folder, options: &Options, threads: usize) -> Result<Verifie
         if is_interrupted() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     });
     bar.finish_and_clear();
-    let verified = verified.map_err(|e| if is_interrupted() { Error::InterruptedEarly } else { e.into() })?;
+    let verified = verified.map_err(|e| match e {
+        DataError::Interrupted => Error::interrupted("while the photos were decoded"),
+        e => e.into(),
+    })?;
     verified.warnings.iter().for_each(|w| note(format!("warning: {w}")));
     verified.bad.iter().for_each(|bad| note(format!("left out: {bad}")));
     if verified.turned > 0 {

@@ -3,20 +3,22 @@
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use clap::Parser;
 use graft_data::resize::Interpolation;
-use graft_data::{DecodeOptions, Format, decode, image_files, resize};
+use graft_data::{Ahead, DecodeOptions, Format, decode, image_files, resize};
+use graft_kernels::conv2d::Algorithm;
 use graft_nn::Sequential;
 use graft_nn::fit::predict;
 use graft_tensor::Tensor;
 use graft_vgg::{ClassIndex, Prediction, Preprocessing, Vgg16, decode_predictions};
-use rayon::prelude::*;
 use serde::Serialize;
 
-use crate::base::{BASE_LICENCE, load_weights, locate};
+use crate::base::{BASE_LICENCE, class_index, load_weights, locate};
 use crate::features::PICTURES_AT_ONCE;
 use crate::interrupt::is_interrupted;
+use crate::options::conv_algorithm;
 use crate::output::to_stdout;
 use crate::progress::{self, note};
 use crate::run::{finish, prepare};
@@ -64,6 +66,10 @@ struct Predict {
     #[arg(long, value_name = "FILE")]
     csv: Option<PathBuf>,
 
+    /// How convolutions are computed: the fastest way, or one rung of the ladder from the textbook's loops up
+    #[arg(long, value_name = "NAME", default_value_t = Algorithm::Auto, value_parser = conv_algorithm())]
+    conv_algorithm: Algorithm,
+
     /// Threads to compute with [default: one a core]
     #[arg(long, value_name = "N")]
     threads: Option<usize>,
@@ -75,7 +81,7 @@ Examples:
   predict runs/feature-extractor-1 photos/ --csv answers.csv
   predict --weights imagenet photo.jpg
 
-Exit codes: 0 all answered, 2 usage, 3 no pictures, 4 the model, 7 some pictures could not be read.";
+Exit codes: 0 all answered, 2 usage, 3 no pictures, 4 the model, 7 some pictures could not be read, 130 interrupted.";
 
 /// Bytes that tell what a file is.
 const SNIFFED: u64 = 512;
@@ -89,6 +95,12 @@ pub fn run_predict() -> ExitCode {
 struct Oracle {
     network: Sequential,
     classes: ClassIndex,
+    preparation: Preparation,
+}
+
+/// How a picture is made ready.
+#[derive(Clone, Copy)]
+struct Preparation {
     resize: Interpolation,
     decode: DecodeOptions,
     preprocessing: Preprocessing,
@@ -110,7 +122,7 @@ enum Outcome {
 }
 
 fn run(options: &Predict) -> Result<()> {
-    prepare(options.threads)?;
+    let threads = prepare(options.threads)?;
     if options.top == 0 {
         return Err(Error::Usage("--top must be at least 1, got 0".into()));
     }
@@ -121,7 +133,7 @@ fn run(options: &Predict) -> Result<()> {
     {
         return Err(Error::output(folder, "is no folder", "name a file in one that is there with --csv"));
     }
-    let answers = answer(&oracle, &pictures, options)?;
+    let answers = answer(&oracle, &pictures, options, threads)?;
     if options.json {
         let text = serde_json::to_string_pretty(&answers).map_err(|e| Error::Usage(e.to_string()))?;
         to_stdout(&(text + "\n"))?;
@@ -130,7 +142,10 @@ fn run(options: &Predict) -> Result<()> {
         write_csv(file, &answers)?;
     }
     match answers.iter().filter(|a| matches!(a.outcome, Outcome::Error(_))).count() {
-        _ if is_interrupted() => Err(Error::InterruptedEarly),
+        _ if answers.len() < pictures.len() => Err(Error::Interrupted {
+            when: format!("after {} of {} pictures", answers.len(), pictures.len()),
+            kept: "the answers to these are complete".to_owned(),
+        }),
         0 => Ok(()),
         failed => Err(Error::SomeFailed { failed, total: answers.len() }),
     }
@@ -138,7 +153,7 @@ fn run(options: &Predict) -> Result<()> {
 
 /// The model that the command line names, and what is left of the line.
 fn oracle(options: &Predict) -> Result<(Oracle, &[PathBuf])> {
-    let (oracle, paths) = match (&options.weights, options.paths.as_slice()) {
+    let (mut oracle, paths) = match (&options.weights, options.paths.as_slice()) {
         (Some(weights), paths) => (Oracle::with_top(weights, options.class_index.as_deref())?, paths),
         (None, [model, paths @ ..]) => (Oracle::trained(model, options.last)?, paths),
         (None, []) => return Err(Error::Usage("name a model and a picture: predict MODEL IMAGE…".into())),
@@ -148,9 +163,11 @@ fn oracle(options: &Predict) -> Result<(Oracle, &[PathBuf])> {
             "name a picture or a folder of pictures after the model: predict MODEL IMAGE…".into(),
         ));
     }
-    let resize = options.resize.unwrap_or(oracle.resize);
-    let decode = DecodeOptions { exif: oracle.decode.exif && !options.no_exif };
-    Ok((Oracle { resize, decode, ..oracle }, paths))
+    oracle.network.set_algorithm(options.conv_algorithm);
+    let Preparation { resize, decode, .. } = &mut oracle.preparation;
+    *resize = options.resize.unwrap_or(*resize);
+    decode.exif &= !options.no_exif;
+    Ok((oracle, paths))
 }
 
 impl Oracle {
@@ -168,22 +185,21 @@ impl Oracle {
         };
         refuse_others(path)?;
         let model_file::Model { card, network } = model_file::load(&file)?;
-        Ok(Self {
-            network,
-            classes: ClassIndex::of_names(card.class_names),
+        let preparation = Preparation {
             resize: card.resize,
             decode: DecodeOptions { exif: card.exif },
             preprocessing: card.preprocessing,
-        })
+        };
+        Ok(Self { network, classes: ClassIndex::of_names(card.class_names), preparation })
     }
 
     /// VGG16 as Keras has it.
-    fn with_top(weights: &str, class_index: Option<&Path>) -> Result<Self> {
+    fn with_top(weights: &str, names: Option<&Path>) -> Result<Self> {
         let path = locate(weights, true)?;
         let mut network = Vgg16::with_top().build()?;
         load_weights(&path, &mut network)?;
         note(BASE_LICENCE);
-        let index = class_index.map_or_else(graft_weights::class_index, |p| Ok(p.to_owned()))?;
+        let index = names.map_or_else(class_index, |p| Ok(p.to_owned()))?;
         let bad = |problem: String| {
             Error::model(&index, problem, "name one that belongs to the weights with --class-index")
         };
@@ -194,29 +210,20 @@ impl Oracle {
             return Err(bad(format!("names {} classes, and the model has {outputs} outputs", classes.len())));
         }
         let (resize, decode) = (Interpolation::default(), DecodeOptions::default());
-        Ok(Self { network, classes, resize, decode, preprocessing: Preprocessing::Caffe })
+        let preparation = Preparation { resize, decode, preprocessing: Preprocessing::Caffe };
+        Ok(Self { network, classes, preparation })
     }
 
-    /// One picture, ready for the network.
-    fn prepared(&self, path: &Path) -> Result<Vec<f32>> {
-        let (height, width) = (self.network.input_shape()[0], self.network.input_shape()[1]);
-        let picture = resize(decode(path, self.decode)?, height, width, self.resize)?;
-        let mut pixels = picture.into_f32().data;
-        self.preprocessing.apply(&mut pixels);
-        Ok(pixels)
-    }
-
-    /// The answers for a few pictures; a bad one does not keep the others from theirs.
-    fn answers(&self, paths: &[PathBuf], top: usize) -> Result<Vec<Answer>> {
-        let prepared: Vec<_> = paths.par_iter().map(|p| self.prepared(p)).collect();
-        let good: Vec<_> = prepared.iter().filter_map(|p| p.as_deref().ok()).collect();
+    /// The answers for a few pictures that are ready; a bad one does not keep the others from theirs.
+    fn answers(&self, paths: &[PathBuf], ready: &[Result<Vec<f32>>], top: usize) -> Result<Vec<Answer>> {
+        let good: Vec<_> = ready.iter().filter_map(|p| p.as_deref().ok()).collect();
         let mut shape = vec![good.len()];
         shape.extend(self.network.input_shape().iter());
         let x = Tensor::new(&shape[..], &good.concat()).map_err(graft_nn::NnError::from)?;
         let y = if good.is_empty() { x } else { predict(&self.network, 0..self.network.layers().len(), &x)? };
         let mut row = 0;
-        let answer = |(path, prepared): (&PathBuf, &Result<Vec<f32>>)| {
-            let outcome = match prepared {
+        let answer = |(path, ready): (&PathBuf, &Result<Vec<f32>>)| {
+            let outcome = match ready {
                 Ok(_) => {
                     row += 1;
                     Outcome::Predictions(decode_predictions(y.row(row - 1), &self.classes, top)?)
@@ -225,7 +232,17 @@ impl Oracle {
             };
             Ok(Answer { path: path.display().to_string(), outcome })
         };
-        paths.iter().zip(&prepared).map(answer).collect()
+        paths.iter().zip(ready).map(answer).collect()
+    }
+}
+
+impl Preparation {
+    /// One picture as a network takes it that wants this height and width.
+    fn prepared(&self, path: &Path, [height, width]: [usize; 2]) -> Result<Vec<f32>> {
+        let picture = resize(decode(path, self.decode)?, height, width, self.resize)?;
+        let mut pixels = picture.into_f32().data;
+        self.preprocessing.apply(&mut pixels);
+        Ok(pixels)
     }
 }
 
@@ -280,15 +297,21 @@ fn pictures(paths: &[PathBuf]) -> Result<Vec<PathBuf>> {
     }
 }
 
-/// Answers for all, told as they come.
-fn answer(oracle: &Oracle, pictures: &[PathBuf], options: &Predict) -> Result<Vec<Answer>> {
+/// Answers for all, told as they come. While the network is at some pictures, the next ones are made ready: as many as it
+/// takes at a time, and no more, so that the memory does not grow with their number.
+fn answer(oracle: &Oracle, pictures: &[PathBuf], options: &Predict, threads: usize) -> Result<Vec<Answer>> {
     let bar = progress::pictures("pictures", pictures.len());
+    let (preparation, paths) = (oracle.preparation, Arc::<[PathBuf]>::from(pictures));
+    let size = [oracle.network.input_shape()[0], oracle.network.input_shape()[1]];
+    let prepared = move |i: usize| preparation.prepared(&paths[i], size);
+    let mut ahead = Ahead::spawn(threads, pictures.len(), 2 * PICTURES_AT_ONCE, prepared);
     let mut all = Vec::new();
     for few in pictures.chunks(PICTURES_AT_ONCE) {
         if is_interrupted() {
             break;
         }
-        let answers = oracle.answers(few, options.top)?;
+        let ready: Vec<_> = ahead.by_ref().take(few.len()).collect();
+        let answers = oracle.answers(few, &ready, options.top)?;
         bar.suspend(|| answers.iter().try_for_each(|a| tell(a, options.json)))?;
         bar.inc(few.len() as u64);
         all.extend(answers);

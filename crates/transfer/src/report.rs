@@ -1,12 +1,12 @@
 //! What a run leaves on disk beside its model: how the photos were divided, how each was answered, and the figures.
 
-use graft_data::{Dataset, Part};
+use graft_data::{BadImage, Dataset, Part};
 use graft_nn::fit::Evaluation;
 use graft_nn::metrics::{ConfusionMatrix, argmax};
 use serde::Serialize;
 
-use crate::pictures::shown;
-use crate::run_folder::SPLIT;
+use crate::pictures::{Pictures, shown};
+use crate::run_folder::{BAD_IMAGES, SPLIT};
 use crate::{Result, RunFolder};
 
 /// The figures of a run, `metrics.json`. `val_…` are those of the last epoch, `best_…` of the epoch whose model was
@@ -23,6 +23,10 @@ pub struct Metrics {
     pub val_accuracy: Option<f64>,
     /// Mean cross-entropy of the validation photos.
     pub val_loss: Option<f64>,
+    /// The k of the next, and of `test_top_k_accuracy`: `--top-k`.
+    pub top_k: Option<usize>,
+    /// Share of the validation photos whose class was among the best k.
+    pub val_top_k_accuracy: Option<f64>,
     /// The epoch with the smallest `val_loss` (without validation photos: `loss`), from 1.
     pub best_epoch: Option<u64>,
     /// Its `val_accuracy`.
@@ -33,6 +37,8 @@ pub struct Metrics {
     pub test_accuracy: Option<f64>,
     /// Mean cross-entropy of the test photos.
     pub test_loss: Option<f64>,
+    /// Share of the test photos whose class was among the best k.
+    pub test_top_k_accuracy: Option<f64>,
     /// Photos trained on.
     pub train_images: usize,
     /// Photos held out.
@@ -114,6 +120,19 @@ pub fn write_split(folder: &RunFolder, dataset: &Dataset) -> Result<()> {
         [shown(dataset.relative_path(i)), dataset.class_names[s.label].clone(), s.part.to_string()]
     };
     folder.write_csv(SPLIT, ["path", "class", "split"].map(String::from), (0..dataset.samples.len()).map(row))
+}
+
+/// `bad_images.csv`: path and reason of every file that was left out, if there are any.
+///
+/// # Errors
+/// If it cannot be written.
+pub fn write_bad_images(folder: &RunFolder, pictures: &Pictures) -> Result<()> {
+    if pictures.bad.is_empty() {
+        return Ok(());
+    }
+    let root = &pictures.dataset.root;
+    let row = |bad: &BadImage| [shown(bad.path.strip_prefix(root).unwrap_or(&bad.path)), bad.reason.clone()];
+    folder.write_csv(BAD_IMAGES, ["path", "reason"].map(String::from), pictures.bad.iter().map(row))
 }
 
 /// `predictions.csv` and the like: path, true class, the class it was given (nothing if a probability is NaN), and the

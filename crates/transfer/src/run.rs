@@ -7,11 +7,13 @@ use graft_data::{Folder, Part};
 use graft_kernels::Isa;
 use graft_nn::fit::Evaluation;
 use graft_nn::head::Head;
+use graft_nn::metrics::top_k_accuracy;
 use graft_nn::{Sequential, summary};
 use graft_vgg::Preprocessing;
 use serde::Serialize;
 
 use crate::base::{BASE_LICENCE, Base};
+use crate::check::check;
 use crate::memory::peak_rss_bytes;
 use crate::methods::Method;
 use crate::model_file::ModelCard;
@@ -42,17 +44,15 @@ pub fn finish(result: Result<()>) -> ExitCode {
 
 /// The command line, with the method's own defaults filled in and shown by `--help`.
 fn parse<M: Method>() -> M {
-    let recipe = M::recipe();
-    let command = M::command()
-        .mut_arg("head", |a| a.default_value(leaked(recipe.head)))
-        .mut_arg("epochs", |a| a.default_value(leaked(recipe.epochs.to_string())))
-        .mut_arg("learning_rate", |a| a.default_value(leaked(recipe.learning_rate.to_string())));
-    M::from_arg_matches(&command.get_matches()).unwrap_or_else(|e| e.exit())
+    M::from_arg_matches(&command::<M>().get_matches()).unwrap_or_else(|e| e.exit())
 }
 
-/// Text for as long as the program runs, which is what clap's defaults are made of.
-fn leaked(text: String) -> &'static str {
-    text.leak()
+fn command<M: Method>() -> clap::Command {
+    let Recipe { head, epochs, learning_rate, .. } = M::recipe();
+    M::command()
+        .mut_arg("head", |a| a.default_value(head))
+        .mut_arg("epochs", |a| a.default_value(epochs.to_string()))
+        .mut_arg("learning_rate", |a| a.default_value(learning_rate.to_string()))
 }
 
 /// The options that decided a run, `options.json`.
@@ -76,7 +76,7 @@ fn run<M: Method>(method: &M) -> Result<()> {
     if outcome.is_err() && !folder.has_model() {
         folder.discard();
     }
-    let metrics = outcome?;
+    let metrics = outcome.map_err(|e| e.with_kept(&folder))?;
     if method.options().json {
         to_stdout(
             &(serde_json::to_string_pretty(&metrics).map_err(|e| Error::Usage(e.to_string()))? + "\n"),
@@ -103,50 +103,6 @@ pub fn prepare(threads: Option<usize>) -> Result<usize> {
     Ok(threads)
 }
 
-/// More photos than anybody puts into a step, and few enough to count with.
-const MAX_BATCH: usize = 1 << 16;
-
-/// What can be said without looking at a single photo.
-fn check(recipe: &Recipe, options: &Options) -> Result<Head> {
-    let refuse = |what: &str, expected: &str, got: &dyn std::fmt::Display| {
-        Err(Error::Usage(format!("--{what} must be {expected}, got {got}")))
-    };
-    let positive = |x: f64| x.is_finite() && x > 0.0;
-    if recipe.epochs == 0 {
-        return refuse("epochs", "at least 1", &recipe.epochs);
-    }
-    if !(1..=MAX_BATCH).contains(&options.batch_size) {
-        return refuse("batch-size", &format!("from 1 to {MAX_BATCH}"), &options.batch_size);
-    }
-    if !positive(options.feature_cache_limit) {
-        return refuse("feature-cache-limit", "a number above 0", &options.feature_cache_limit);
-    }
-    if options.image_size < graft_vgg::MIN_SIZE {
-        return refuse("image-size", "at least 32, as five poolings halve it", &options.image_size);
-    }
-    for (name, rate) in
-        [("learning-rate", recipe.learning_rate), ("warmup-learning-rate", recipe.warmup_learning_rate)]
-    {
-        if !positive(rate) {
-            return refuse(name, "a number above 0", &rate);
-        }
-    }
-    if !(0.0..1.0).contains(&options.validation_split) {
-        return refuse("validation-split", "from 0 up to, but not including, 1", &options.validation_split);
-    }
-    if !(0.0..=1.0).contains(&options.label_smoothing) {
-        return refuse("label-smoothing", "from 0 to 1", &options.label_smoothing);
-    }
-    if let Some(a) = &recipe.augmenting {
-        a.ranges.validate().map_err(|e| Error::Usage(e.to_string()))?;
-    }
-    options
-        .optimizer
-        .parse::<graft_nn::optimizers::Algorithm>()
-        .map_err(|e| Error::Usage(format!("--optimizer: {e}")))?;
-    options.head.parse().map_err(|e| Error::Usage(format!("--head: {e}")))
-}
-
 /// A run under way.
 struct Run<'a, M> {
     method: &'a M,
@@ -162,7 +118,7 @@ impl<M: Method> Run<'_, M> {
         // What is wrong with the folder, the weights or the head is told before thousands of photos are decoded.
         self.method.save_features().map_or(Ok(()), save_features::check_folder)?;
         let class_names = Folder::scan(&options.data, options.class_names.as_deref())?.class_names;
-        let base = Base::load(&options.weights, options.image_size, options.pooling)?;
+        let base = Base::load(options)?;
         let base_layers = base.network.layers().len();
         self.tell_inputs(&base);
         let network = graft(base.network, head, class_names.len(), recipe.unfreeze_last, options.seed)?;
@@ -183,6 +139,7 @@ impl<M: Method> Run<'_, M> {
         };
         folder.write_json(OPTIONS, &Resolved { recipe, options, weights_file: &base.path })?;
         report::write_split(folder, &pictures.dataset)?;
+        report::write_bad_images(folder, &pictures)?;
         if let Some(to) = self.method.save_features() {
             save_features::write(to, &network, base_layers, &pictures, options)?;
         }
@@ -228,11 +185,14 @@ impl<M: Method> Run<'_, M> {
             loss: last("loss"),
             val_accuracy: trained.validation.as_ref().map(|v| v.accuracy),
             val_loss: trained.validation.as_ref().map(|v| v.loss),
+            top_k: self.method.options().top_k,
+            val_top_k_accuracy: self.top_k_accuracy(&trained.validation)?,
             best_epoch: trained.best.as_ref().map(|b| b.epoch + 1),
             best_val_loss: best("val_loss"),
             best_val_accuracy: best("val_accuracy"),
             test_accuracy: trained.test.as_ref().map(|t| t.accuracy),
             test_loss: trained.test.as_ref().map(|t| t.loss),
+            test_top_k_accuracy: self.top_k_accuracy(&trained.test)?,
             train_images,
             val_images: dataset.count(Part::Validation),
             test_images: dataset.count(Part::Test),
@@ -247,6 +207,12 @@ impl<M: Method> Run<'_, M> {
             by_class: by_class(&trained.validation)?.unwrap_or_default(),
             test: by_class(&trained.test)?,
         })
+    }
+
+    /// How often the true class is among the best `--top-k`, if that was asked for.
+    fn top_k_accuracy(&self, evaluation: &Option<Evaluation>) -> Result<Option<f64>> {
+        let asked = evaluation.as_ref().zip(self.method.options().top_k);
+        Ok(asked.map(|(e, k)| top_k_accuracy(&e.probabilities, &e.labels, k)).transpose()?)
     }
 }
 
@@ -292,4 +258,74 @@ fn tell(m: &Metrics, folder: &RunFolder) {
         "results: {folder}/ (both models, metrics.json, history.csv, predictions.csv, split.csv)"
     ));
     note(format_args!("to use the best model: predict {folder} PHOTO…   (--last: that of the last epoch)"));
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::FromArgMatches;
+
+    use super::*;
+    use crate::methods::{Augment, CustomLayers, FeatureExtractor, FineTune};
+
+    /// What a method does when nothing is said is what its recipe says and what its help shows.
+    fn shows_and_takes_its_own_defaults<M: Method>() {
+        let recipe = M::recipe();
+        // Lines are broken to the terminal's width.
+        let help = command::<M>().render_long_help().to_string();
+        let help = help.split_whitespace().collect::<Vec<_>>().join(" ");
+        for default in [recipe.head.clone(), recipe.epochs.to_string(), recipe.learning_rate.to_string()] {
+            assert!(
+                help.contains(&format!("[default: {default}]")),
+                "{}: {default} in {help}",
+                recipe.method
+            );
+        }
+        let matches = command::<M>().try_get_matches_from(["method", "--data", "photos"]).unwrap();
+        let resolved = M::from_arg_matches(&matches).unwrap().resolved();
+        assert_eq!(
+            (resolved.head, resolved.epochs, resolved.learning_rate, resolved.unfreeze_last),
+            (recipe.head, recipe.epochs, recipe.learning_rate, recipe.unfreeze_last)
+        );
+    }
+
+    #[test]
+    fn every_method_shows_and_takes_its_own_defaults() {
+        shows_and_takes_its_own_defaults::<FeatureExtractor>();
+        shows_and_takes_its_own_defaults::<FineTune>();
+        shows_and_takes_its_own_defaults::<CustomLayers>();
+        shows_and_takes_its_own_defaults::<Augment>();
+    }
+
+    #[test]
+    fn every_optimizer_and_every_rung_can_be_asked_for_and_gradients_be_clipped_one_way() {
+        let parse = |more: &[&str]| {
+            let line = ["method", "--data", "photos"].iter().chain(more);
+            let matches = command::<FineTune>().try_get_matches_from(line)?;
+            FineTune::from_arg_matches(&matches)
+        };
+        for name in graft_nn::optimizers::Algorithm::NAMES {
+            assert_eq!(parse(&["--optimizer", name]).unwrap().options().optimizer, name);
+        }
+        for algorithm in graft_kernels::conv2d::Algorithm::LADDER {
+            let method = parse(&["--conv-algorithm", algorithm.name()]).unwrap();
+            assert_eq!(method.options().conv_algorithm, algorithm);
+        }
+        let clipping = parse(&["--global-clipnorm", "0.5"]).unwrap().options().clipping().unwrap();
+        assert_eq!(clipping, Some(graft_nn::optimizers::Clipping::GlobalClipnorm(0.5)));
+        assert!(parse(&["--clipnorm", "1", "--clipvalue", "1"]).is_err());
+        assert!(parse(&["--min-lr", "0.1"]).is_err(), "of no use without --reduce-lr-on-plateau");
+        assert!(parse(&["--optimizer", "momentum"]).is_err());
+    }
+
+    #[test]
+    fn features_of_another_algorithm_are_others() {
+        let conditions = |algorithm: &str| {
+            let line = ["method", "--data", "photos", "--conv-algorithm", algorithm];
+            let matches = command::<FineTune>().try_get_matches_from(line).unwrap();
+            FineTune::from_arg_matches(&matches).unwrap().options().conditions()
+        };
+        assert_ne!(conditions("auto"), conditions("direct"));
+        assert_ne!(conditions("reference"), conditions("direct"));
+        assert!(!conditions("auto").contains("auto"), "what was kept before there was a choice stays good");
+    }
 }

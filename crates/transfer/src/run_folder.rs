@@ -19,6 +19,8 @@ pub const LAST: &str = "last.safetensors";
 pub const OPTIONS: &str = "options.json";
 /// Which photo was in which part.
 pub const SPLIT: &str = "split.csv";
+/// Files that were left out, and why.
+pub const BAD_IMAGES: &str = "bad_images.csv";
 /// The figures of each epoch.
 pub const HISTORY: &str = "history.csv";
 
@@ -90,9 +92,23 @@ impl RunFolder {
         [BEST, LAST].iter().any(|name| self.file(name).exists())
     }
 
+    /// What a run that was ended early leaves behind, in words; `None` if there is nothing of use.
+    pub fn kept(&self) -> Option<String> {
+        let folder = self.path.display();
+        match [BEST, LAST].map(|name| self.file(name).exists()) {
+            [true, _] => Some(format!(
+                "{folder} has the best model so far ({BEST}), the model as training left it ({LAST}) and {HISTORY}"
+            )),
+            [false, true] => Some(format!(
+                "{folder} has the model as training left it ({LAST}), but no best one, since no epoch was finished"
+            )),
+            [false, false] => None,
+        }
+    }
+
     /// Takes back what a run that came to nothing has written and made, and no more.
     pub fn discard(&self) {
-        for name in [OPTIONS, SPLIT, HISTORY] {
+        for name in [OPTIONS, SPLIT, BAD_IMAGES, HISTORY] {
             let _ = fs::remove_file(self.file(name));
         }
         // `remove_dir` refuses a folder with content, which is just what is wanted.

@@ -31,7 +31,7 @@ pub fn of_flat_folder(to: &Path, options: &Options, threads: usize) -> Result<bo
         return Ok(false);
     }
     check_folder(to)?;
-    let base = Base::load(&options.weights, options.image_size, options.pooling)?;
+    let base = Base::load(options)?;
     let pictures = Pictures::unlabelled(options, threads, preprocess(Preprocessing::Caffe))?;
     write(to, &base.network, base.network.layers().len(), &pictures, options)?;
     Ok(true)

@@ -6,9 +6,9 @@ use graft_data::{Loader, Part};
 use graft_nn::Sequential;
 use graft_nn::callbacks::{
     CSVLogger, Callback, Checkpoint, EarlyStopping, LearningRateScheduler, ModelCheckpoint, Monitor,
-    SaveWhen, StuckLoss, TerminateOnNaN, Which,
+    ReduceLROnPlateau, SaveWhen, StuckLoss, TerminateOnNaN, Which,
 };
-use graft_nn::fit::{Batches, EpochLogs, Evaluation, FitError, History, Trainer};
+use graft_nn::fit::{Batches, EpochLogs, Evaluation, FitError, History, Interruption, Trainer};
 use graft_nn::losses::{ClassWeight, Loss};
 use graft_nn::optimizers::{Optimizer, OptimizerConfig};
 
@@ -94,8 +94,10 @@ impl Training<'_> {
             let here = own.as_ref().or(features.as_ref());
             let part = self.run_phase(network, phase, i > 0, here, &loader, &mut checkpoint)?;
             history.epochs.extend(part.epochs);
-            if part.interrupted {
-                return Err(self.interrupted());
+            if let Some(Interruption { epoch, steps }) = part.interrupted {
+                let (end, all) = (phase.epochs.end, self.batches(Part::Train, None, &loader).steps());
+                let when = format!("in epoch {} of {end}, after {steps} of its {all} steps", epoch + 1);
+                return Err(Error::interrupted(when));
             }
         }
         let best =
@@ -103,14 +105,9 @@ impl Training<'_> {
         let mut evaluate = |part| self.evaluate(network, part, features.as_ref(), &loader);
         let (validation, test) = (evaluate(Part::Validation)?, evaluate(Part::Test)?);
         if is_interrupted() {
-            Err(self.interrupted())
-        } else {
-            Ok(Trained { history, best, validation, test })
+            return Err(Error::interrupted("after the last epoch, while its model was measured"));
         }
-    }
-
-    fn interrupted(&self) -> Error {
-        Error::Interrupted(self.folder.path().to_owned())
+        Ok(Trained { history, best, validation, test })
     }
 
     /// The features that this phase starts from, unless they are those of the last phase.
@@ -156,14 +153,18 @@ impl Training<'_> {
         let mut validation = self.batches(Part::Validation, features, loader);
         let validation = (validation.samples() > 0).then_some(&mut *validation as &mut dyn Batches);
         let learning_rate = phase.learning_rate as f32;
-        let config =
-            OptimizerConfig { learning_rate, ..OptimizerConfig::new(self.options.optimizer.parse()?) };
+        let config = OptimizerConfig {
+            learning_rate,
+            clipping: self.options.clipping()?,
+            ..OptimizerConfig::new(self.options.optimizer.parse()?)
+        };
         let labels: Vec<_> = self.pictures.labels(Part::Train);
         let mut trainer = Trainer::new(network)
             .loss(self.loss())
             .optimizer(Optimizer::new(config)?)
             .class_weight(self.class_weight().weights(&labels, self.card.class_names.len())?)
             .seed(self.options.seed)
+            .top_k(self.options.top_k)
             .interrupted_by(&INTERRUPTED);
 
         let mut finite = TerminateOnNaN;
@@ -173,9 +174,10 @@ impl Training<'_> {
             log = log.append();
         }
         let mut stuck = StuckLoss::new(self.card.class_names.len());
-        let mut early = self.early_stopping()?;
-        let mut callbacks: Vec<&mut dyn Callback> =
-            vec![&mut finite, &mut constant_rate, &mut log, checkpoint, &mut stuck];
+        let (mut plateau, mut early) = (self.reduce_lr()?, self.early_stopping()?);
+        let mut callbacks: Vec<&mut dyn Callback> = vec![&mut finite, &mut constant_rate];
+        callbacks.extend(plateau.as_mut().map(|p| p as &mut dyn Callback));
+        callbacks.extend([&mut log as &mut dyn Callback, checkpoint, &mut stuck]);
         callbacks.extend(early.as_mut().map(|e| e as &mut dyn Callback));
         Ok(trainer.fit(&mut *train, validation, phase.epochs.clone(), &mut callbacks, &mut Epochs::new())?)
     }
@@ -270,6 +272,16 @@ impl Training<'_> {
     fn early_stopping(&self) -> Result<Option<EarlyStopping>> {
         let with = |patience| Ok(EarlyStopping::new(self.monitor()?).patience(patience));
         self.options.patience.map(with).transpose()
+    }
+
+    fn reduce_lr(&self) -> Result<Option<ReduceLROnPlateau>> {
+        let Options { reduce_lr_factor, reduce_lr_cooldown, min_lr, .. } = *self.options;
+        let with = |patience| {
+            let reduce =
+                ReduceLROnPlateau::new(self.monitor()?).patience(patience).factor(reduce_lr_factor)?;
+            Ok(reduce.cooldown(reduce_lr_cooldown).min_lr(min_lr))
+        };
+        self.options.reduce_lr_on_plateau.map(with).transpose()
     }
 
     /// `best.safetensors` and `last.safetensors`.

@@ -108,7 +108,15 @@ fn options_that_make_no_sense() {
         (&["--label-smoothing", "2"], &["label-smoothing"]),
         (&["--batch-size", "18446744073709551615"], &["batch-size"]),
         (&["--feature-cache-limit", "nan"], &["feature-cache-limit"]),
-        (&["--optimizer", "magic"], &["optimizer", "magic"]),
+        (&["--optimizer", "magic"], &["optimizer", "magic", "rmsprop"]),
+        (&["--clipnorm", "0"], &["--clipnorm", "above 0"]),
+        (&["--global-clipnorm", "-1"], &["--global-clipnorm", "above 0"]),
+        (&["--clipnorm", "1", "--clipvalue", "1"], &["--clipnorm", "--clipvalue"]),
+        (&["--reduce-lr-on-plateau", "1", "--reduce-lr-factor", "1"], &["reduce-lr-factor", "1"]),
+        (&["--reduce-lr-on-plateau", "1", "--min-lr", "nan"], &["min-lr", "NaN"]),
+        (&["--min-lr", "0.1"], &["reduce-lr-on-plateau"]),
+        (&["--top-k", "0"], &["top-k", "at least 1"]),
+        (&["--conv-algorithm", "magic"], &["conv-algorithm", "magic", "im2col-gemm"]),
         (&["--head", "flaten, dense(classes, softmax)"], &["head", "flaten"]),
         (&["--head", "flatten, dense(7, softmax)"], &["head", "7"]),
         (&["--head", "dense(classes, softmax)"], &["head", "flatten"]),
@@ -149,6 +157,12 @@ fn bad_pictures_are_named_and_left_out_or_end_the_run() {
     assert!(said.contains("text.jpg") && said.contains("torn.png") && !said.contains("notes.txt"), "{said}");
     assert!(dir.path().join("photos/red/text.jpg").exists(), "a user's file is never deleted");
     assert_eq!(fs::read_to_string(dir.path().join("run/split.csv")).unwrap().lines().count(), 31);
+    let bad = fs::read_to_string(dir.path().join("run/bad_images.csv")).unwrap();
+    let bad: Vec<_> = bad.lines().collect();
+    assert_eq!((bad.len(), bad[0]), (3, "path,reason"), "{bad:?}");
+    for (line, path) in bad[1..].iter().zip(["red/text.jpg,", "red/torn.png,"]) {
+        assert!(line.starts_with(path) && line.len() > path.len() + 10, "{line}");
+    }
 
     let w = weights();
     let w = w.to_str().unwrap();

@@ -195,6 +195,85 @@ fn a_folder_with_its_own_parts_is_measured_on_each() {
     assert_eq!(test.lines().count(), 7);
 }
 
+#[test]
+fn steps_are_bounded_and_made_smaller_and_the_best_k_are_counted_where_that_is_asked_for() {
+    let dir = with_photos();
+    let plain = bits(dir.path(), "feature-extractor", "plain", &[]);
+    for clipping in ["--clipnorm", "--clipvalue", "--global-clipnorm"] {
+        let clipped = bits(dir.path(), "feature-extractor", &clipping[2..], &[clipping, "1e-4"]);
+        assert!(clipped != plain, "{clipping} has no effect");
+    }
+    // With a rate of next to nothing no epoch is better by Keras's least change.
+    let more = ["--out", "plateau", "--epochs", "4", "--learning-rate", "1e-9", "--top-k", "2"];
+    let more = [&more[..], &["--reduce-lr-on-plateau", "1", "--reduce-lr-factor", "0.5"]].concat();
+    let output = train("feature-extractor", dir.path(), &more);
+    assert!(output.status.success(), "{}", stderr(&output));
+    assert!(stderr(&output).contains("learning rate reduced"), "{}", stderr(&output));
+    let history = fs::read_to_string(dir.path().join("plateau/history.csv")).unwrap();
+    let rows: Vec<Vec<_>> = history.lines().map(|l| l.split(',').collect()).collect();
+    let column = |name: &str| {
+        let at = rows[0].iter().position(|c| *c == name).unwrap_or_else(|| panic!("{name} in {history}"));
+        rows[1..].iter().map(|r| r[at].parse::<f64>().unwrap()).collect::<Vec<_>>()
+    };
+    let rates = column("learning_rate");
+    assert!(rates[0] > 1.9 * rates[2] && rates[2] > 1.9 * rates[3], "{rates:?}");
+    let metrics = json(&dir.path().join("plateau/metrics.json"));
+    assert_eq!(metrics["top_k"], 2);
+    let last = *column("val_top_k_categorical_accuracy").last().unwrap();
+    assert!((metrics["val_top_k_accuracy"].as_f64().unwrap() - last).abs() < 1e-6);
+    assert!(last >= metrics["val_accuracy"].as_f64().unwrap());
+}
+
+#[test]
+fn the_algorithm_of_convolutions_can_be_chosen_for_training_and_predicting() {
+    let dir = with_photos();
+    let output = train("feature-extractor", dir.path(), &["--out", "run", "--conv-algorithm", "im2col-gemm"]);
+    assert!(output.status.success(), "{}", stderr(&output));
+    let options = json(&dir.path().join("run/options.json"));
+    assert_eq!(options["options"]["conv_algorithm"], "im2col-gemm");
+    let predict = |algorithm: &str| {
+        let arguments = ["run", "photos/red/000.png", "--json", "--conv-algorithm", algorithm];
+        let output = run("predict", dir.path(), &arguments);
+        assert!(output.status.success(), "{}", stderr(&output));
+        output.stdout
+    };
+    assert_ne!(predict("auto"), predict("reference"), "sums in f64 have other last bits");
+}
+
+/// Ctrl-C in the first epoch, when there is no best model yet: the message says what there is, and it can be used.
+#[test]
+#[cfg(unix)]
+fn a_run_interrupted_in_its_first_epoch_says_what_it_leaves() {
+    use std::io::{BufRead, BufReader};
+    let dir = tempfile::tempdir().unwrap();
+    draw_classes(&dir.path().join("photos"), 200);
+    let weights = support::weights();
+    let weights = weights.to_str().unwrap();
+    let arguments = ["--data", "photos", "--weights", weights, "--image-size", "32", "--batch-size", "1"];
+    let mut command = support::command("augment", dir.path(), &arguments);
+    let mut child = command.stderr(std::process::Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(child.stderr.take().unwrap()).lines().map(Result::unwrap);
+    lines.find(|l| l.starts_with("Epoch 1/")).expect("a first epoch");
+    // Long enough for a step, and far shorter than the 480 of the epoch.
+    std::thread::sleep(std::time::Duration::from_millis(100));
+    let pid = child.id().to_string();
+    assert!(std::process::Command::new("kill").args(["-INT", &pid]).status().unwrap().success());
+    let rest: Vec<_> = lines.collect();
+    assert_eq!(child.wait().unwrap().code(), Some(130), "{rest:?}");
+    let said = rest.last().unwrap();
+    let folder = dir.path().join("runs/augment-1");
+    if said.contains("after 0 of its 480 steps") {
+        assert!(said.contains("nothing was saved") && !folder.exists(), "{said}");
+        return;
+    }
+    assert!(said.contains("in epoch 1 of 5, after ") && said.contains(" of its 480 steps"), "{said}");
+    assert!(said.contains("last.safetensors") && said.contains("no best one"), "{said}");
+    assert!(folder.join("last.safetensors").is_file() && !folder.join("best.safetensors").exists());
+    let output = run("predict", dir.path(), &["runs/augment-1", "photos/red/000.png"]);
+    assert!(output.status.success(), "{}", stderr(&output));
+    assert!(stderr(&output).contains("last.safetensors is used"), "{}", stderr(&output));
+}
+
 /// Ctrl-C while it trains: the state is saved, and the exit code says what happened.
 #[test]
 #[cfg(unix)]
@@ -214,5 +293,7 @@ fn an_interrupted_run_saves_its_state() {
     assert_eq!(child.wait().unwrap().code(), Some(130), "{rest:?}");
     let run = dir.path().join("runs/feature-extractor-1");
     assert!(run.join("last.safetensors").is_file(), "{rest:?}");
+    let said = rest.last().unwrap();
+    assert!(said.contains("of 1000000, after ") && said.contains("best.safetensors"), "{said}");
     assert!(fs::read_to_string(run.join("history.csv")).unwrap().lines().count() >= 2);
 }

@@ -118,7 +118,10 @@ impl Extractor<'_> {
                 same.iter().try_for_each(|&s| store.put(s, rows.row(i)))?;
                 bar.inc(same.len() as u64);
             }
-            if is_interrupted() { Err(Error::InterruptedEarly) } else { Ok(()) }
+            match is_interrupted() {
+                true => Err(Error::interrupted("while the features were computed")),
+                false => Ok(()),
+            }
         };
         match below {
             Some((from, below)) => {

@@ -1,0 +1,58 @@
+//! What can be said of a run's options without looking at a single photo.
+
+use graft_nn::head::Head;
+
+use crate::{Error, Options, Recipe, Result};
+
+/// More photos than anybody puts into a step, and few enough to count with.
+const MAX_BATCH: usize = 1 << 16;
+
+/// Refuses options that make no sense, and gives the head.
+///
+/// # Errors
+/// [`Error::Usage`], naming the option, what it may be and what it is.
+pub(crate) fn check(recipe: &Recipe, options: &Options) -> Result<Head> {
+    let refuse = |what: &str, expected: &str, got: &dyn std::fmt::Display| {
+        Err(Error::Usage(format!("--{what} must be {expected}, got {got}")))
+    };
+    let positive = |x: f64| x.is_finite() && x > 0.0;
+    if recipe.epochs == 0 {
+        return refuse("epochs", "at least 1", &recipe.epochs);
+    }
+    if !(1..=MAX_BATCH).contains(&options.batch_size) {
+        return refuse("batch-size", &format!("from 1 to {MAX_BATCH}"), &options.batch_size);
+    }
+    if !positive(options.feature_cache_limit) {
+        return refuse("feature-cache-limit", "a number above 0", &options.feature_cache_limit);
+    }
+    if options.image_size < graft_vgg::MIN_SIZE {
+        return refuse("image-size", "at least 32, as five poolings halve it", &options.image_size);
+    }
+    for (name, rate) in
+        [("learning-rate", recipe.learning_rate), ("warmup-learning-rate", recipe.warmup_learning_rate)]
+    {
+        if !positive(rate) {
+            return refuse(name, "a number above 0", &rate);
+        }
+    }
+    if !(0.0..1.0).contains(&options.validation_split) {
+        return refuse("validation-split", "from 0 up to, but not including, 1", &options.validation_split);
+    }
+    if !(0.0..=1.0).contains(&options.label_smoothing) {
+        return refuse("label-smoothing", "from 0 to 1", &options.label_smoothing);
+    }
+    if let Some(a) = &recipe.augmenting {
+        a.ranges.validate().map_err(|e| Error::Usage(e.to_string()))?;
+    }
+    options.clipping()?;
+    if options.top_k == Some(0) {
+        return refuse("top-k", "at least 1", &0);
+    }
+    if !(0.0..1.0).contains(&options.reduce_lr_factor) {
+        return refuse("reduce-lr-factor", "from 0 up to, but not including, 1", &options.reduce_lr_factor);
+    }
+    if !(options.min_lr.is_finite() && options.min_lr >= 0.0) {
+        return refuse("min-lr", "a number from 0", &options.min_lr);
+    }
+    options.head.parse().map_err(|e| Error::Usage(format!("--head: {e}")))
+}
