@@ -273,7 +273,8 @@ mod tests {
         // Lines are broken to the terminal's width.
         let help = command::<M>().render_long_help().to_string();
         let help = help.split_whitespace().collect::<Vec<_>>().join(" ");
-        for default in [recipe.head.clone(), recipe.epochs.to_string(), recipe.learning_rate.to_string()] {
+        let head = format!("\"{}\"", recipe.head);
+        for default in [head, recipe.epochs.to_string(), recipe.learning_rate.to_string()] {
             assert!(
                 help.contains(&format!("[default: {default}]")),
                 "{}: {default} in {help}",
