@@ -1,20 +1,37 @@
-//! VGG16's nine convolutions, forward and backward, by rung of the ladder and by instruction set.
+//! VGG16's nine convolutions, forward and backward, by rung of the ladder and by instruction set, for one picture; for
+//! eight, on the best instruction set.
 
 #![forbid(unsafe_code)]
 
-use graft_benches::{Check, Criterion, Once, data, flops, isas, run, shapes};
+use graft_benches::{Check, Criterion, Flops, Sheet, Variant, data, flops, isas, run_rated, shapes};
 use graft_kernels::Isa;
 use graft_kernels::conv2d::{self, Algorithm, Conv2dShape, Padding, reference};
-use std::hint::black_box;
 
 fn main() {
-    run(|c| {
+    run_rated(|c, sheet| {
         // The whole ladder, where its lowest rung takes milliseconds.
-        ladder(c, "tiny", &shapes::convolution(1, 14, 32, 32), &Algorithm::LADDER);
-        for (name, s) in shapes::convolutions() {
-            ladder(c, name, &s, &[Algorithm::Im2colGemm, Algorithm::Direct]);
+        ladder(c, sheet, "tiny", &shapes::convolution(1, 14, 32, 32), &rungs(&Algorithm::LADDER, &isas()));
+        let fast: Vec<_> =
+            Algorithm::LADDER.into_iter().filter(|&rung| rung != Algorithm::Reference).collect();
+        for (name, s) in shapes::convolutions(1) {
+            ladder(c, sheet, name, &s, &rungs(&fast, &isas()));
+        }
+        for (name, s) in shapes::convolutions(8) {
+            ladder(c, sheet, &format!("{name} of 8 pictures"), &s, &rungs(&fast, &isas()[..1]));
         }
     });
+}
+
+/// A rung of the ladder with the instruction set it uses, where it is for us to choose.
+type Rung = (Algorithm, Option<Isa>);
+
+/// These algorithms on these instruction sets; the lower ones have no kernels of ours for each.
+fn rungs(algorithms: &[Algorithm], isas: &[Isa]) -> Vec<Rung> {
+    let on = |&algorithm: &Algorithm| match algorithm {
+        Algorithm::Reference | Algorithm::Im2colGemm => vec![(algorithm, None)],
+        _ => isas.iter().map(|&isa| (algorithm, Some(isa))).collect(),
+    };
+    algorithms.iter().flat_map(on).collect()
 }
 
 /// The operands of one convolution.
@@ -25,78 +42,33 @@ struct Operands {
 }
 
 /// The three products of one layer. They have the same number of operations.
-fn ladder(c: &mut Criterion, name: &str, s: &Conv2dShape, algorithms: &[Algorithm]) {
+fn ladder(c: &mut Criterion, sheet: &mut Sheet, name: &str, s: &Conv2dShape, rungs: &[Rung]) {
     let o = Operands { x: data(1, s.x_len()), w: data(2, s.w_len()), dy: data(3, s.y_len()) };
-    let variants = variants(algorithms);
     let (mut y, mut dx, mut dw) = (vec![0.0; s.y_len()], vec![0.0; s.x_len()], vec![0.0; s.w_len()]);
-
-    let check = forward_check(s, &o);
-    product(c, &format!("conv2d {name} forward"), s, &variants, &check, &mut y, |algorithm, isa, y| {
+    let mut product =
+        |what: &str, (check, output): (Check, &mut [f32]), compute: &dyn Fn(Algorithm, Isa, &mut [f32])| {
+            let name = format!("conv2d {name} {what}");
+            let mut group = c.benchmark_group(&name);
+            let count = Flops::direct(2 * s.pixels() * s.taps() * s.cout);
+            group.throughput(flops(count.direct));
+            for &(algorithm, isa) in rungs {
+                let by = isa.map_or_else(|| algorithm.to_string(), |isa| format!("{algorithm} {isa}"));
+                let variant = Variant { name: by, isa };
+                sheet.measure((&name, &mut group), variant, count, (&check, &mut *output), |output| {
+                    compute(algorithm, isa.unwrap_or(Isa::Portable), output);
+                });
+            }
+            group.finish();
+        };
+    product("forward", (forward_check(s, &o), &mut y), &|algorithm, isa, y| {
         conv2d::forward(isa, algorithm, s, &o.x, &o.w, None, false, y);
     });
-    let check = backward_input_check(s, &o);
-    product(
-        c,
-        &format!("conv2d {name} backward_input"),
-        s,
-        &variants,
-        &check,
-        &mut dx,
-        |algorithm, isa, dx| {
-            conv2d::backward_input(isa, algorithm, s, &o.w, &o.dy, dx);
-        },
-    );
-    let check = backward_weights_check(s, &o);
-    product(
-        c,
-        &format!("conv2d {name} backward_weights"),
-        s,
-        &variants,
-        &check,
-        &mut dw,
-        |algorithm, isa, dw| {
-            conv2d::backward_weights(isa, algorithm, s, &o.x, &o.dy, dw);
-        },
-    );
-}
-
-/// Only the direct convolution has kernels of ours for each instruction set.
-fn variants(algorithms: &[Algorithm]) -> Vec<(Algorithm, Isa)> {
-    let isas = |algorithm| if algorithm == Algorithm::Direct { isas() } else { vec![Isa::Portable] };
-    algorithms
-        .iter()
-        .flat_map(|&algorithm| isas(algorithm).into_iter().map(move |isa| (algorithm, isa)))
-        .collect()
-}
-
-/// Checks and measures every variant of one product.
-fn product(
-    c: &mut Criterion,
-    group: &str,
-    s: &Conv2dShape,
-    variants: &[(Algorithm, Isa)],
-    check: &Check,
-    output: &mut [f32],
-    compute: impl Fn(Algorithm, Isa, &mut [f32]),
-) {
-    let mut group = c.benchmark_group(group);
-    group.throughput(flops(2 * s.pixels() * s.taps() * s.cout));
-    for &(algorithm, isa) in variants {
-        let name = match algorithm {
-            Algorithm::Direct => format!("{algorithm} {isa}"),
-            _ => algorithm.to_string(),
-        };
-        let mut checked = Once::default();
-        group.bench_function(&name, |b| {
-            checked.run(|| {
-                output.fill(f32::NAN);
-                compute(algorithm, isa, output);
-                check.judge(&name, output);
-            });
-            b.iter(|| compute(algorithm, isa, black_box(&mut *output)));
-        });
-    }
-    group.finish();
+    product("backward_input", (backward_input_check(s, &o), &mut dx), &|algorithm, isa, dx| {
+        conv2d::backward_input(isa, algorithm, s, &o.w, &o.dy, dx);
+    });
+    product("backward_weights", (backward_weights_check(s, &o), &mut dw), &|algorithm, isa, dw| {
+        conv2d::backward_weights(isa, algorithm, s, &o.x, &o.dy, dw);
+    });
 }
 
 /// Two corners and the middle of a map.

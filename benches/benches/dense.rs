@@ -2,10 +2,9 @@
 
 #![forbid(unsafe_code)]
 
-use graft_benches::{Check, Criterion, Once, data, flops, isas, run};
+use graft_benches::{Check, Criterion, Flops, Sheet, Variant, data, flops, isas, run_rated};
 use graft_kernels::Isa;
 use graft_kernels::dense::{self, DenseShape, reference};
-use std::hint::black_box;
 
 /// Name, batch, inputs, outputs. One picture through fc1 is limited by reading 411 MB of weights.
 const SHAPES: [(&str, usize, usize, usize); 5] = [
@@ -17,53 +16,41 @@ const SHAPES: [(&str, usize, usize, usize); 5] = [
 ];
 
 fn main() {
-    run(|c| {
+    run_rated(|c, sheet| {
         for (name, batch, inputs, outputs) in SHAPES {
-            layer(c, name, &DenseShape { batch, inputs, outputs });
+            layer(c, sheet, name, &DenseShape { batch, inputs, outputs });
         }
     });
 }
 
-fn layer(c: &mut Criterion, name: &str, s: &DenseShape) {
+/// The three products of one layer, on every instruction set.
+fn layer(c: &mut Criterion, sheet: &mut Sheet, name: &str, s: &DenseShape) {
     let (x, w, dy) = (data(1, s.x_len()), data(2, s.w_len()), data(3, s.y_len()));
     let (mut y, mut dx) = (vec![0.0; s.y_len()], vec![0.0; s.x_len()]);
-    let check = forward_check(s, &x, &w);
-    product(c, &format!("dense {name} forward"), s, &check, &mut y, |isa, y| {
+    let mut product =
+        |what: &str, (check, output): (Check, &mut [f32]), compute: &dyn Fn(Isa, &mut [f32])| {
+            let name = format!("dense {name} {what}");
+            let mut group = c.benchmark_group(&name);
+            let count = Flops::direct(2 * s.batch * s.inputs * s.outputs);
+            group.throughput(flops(count.direct));
+            for isa in isas() {
+                let variant = Variant { name: isa.name().to_owned(), isa: Some(isa) };
+                sheet.measure((&name, &mut group), variant, count, (&check, &mut *output), |output| {
+                    compute(isa, output);
+                });
+            }
+            group.finish();
+        };
+    product("forward", (forward_check(s, &x, &w), &mut y), &|isa, y| {
         dense::forward(isa, s, &x, &w, None, false, y);
     });
-    let check = backward_input_check(s, &w, &dy);
-    product(c, &format!("dense {name} backward_input"), s, &check, &mut dx, |isa, dx| {
+    product("backward_input", (backward_input_check(s, &w, &dy), &mut dx), &|isa, dx| {
         dense::backward_input(isa, s, &w, &dy, dx);
     });
-    let (check, mut dw) = (backward_weights_check(s, &x, &dy), w);
-    product(c, &format!("dense {name} backward_weights"), s, &check, &mut dw, |isa, dw| {
+    let (check, mut dw) = (backward_weights_check(s, &x, &dy), vec![0.0; s.w_len()]);
+    product("backward_weights", (check, &mut dw), &|isa, dw| {
         dense::backward_weights(isa, s, &x, &dy, dw);
     });
-}
-
-/// Checks and measures one of the three products on every instruction set.
-fn product(
-    c: &mut Criterion,
-    group: &str,
-    s: &DenseShape,
-    check: &Check,
-    output: &mut [f32],
-    compute: impl Fn(Isa, &mut [f32]),
-) {
-    let mut group = c.benchmark_group(group);
-    group.throughput(flops(2 * s.batch * s.inputs * s.outputs));
-    for isa in isas() {
-        let mut checked = Once::default();
-        group.bench_function(isa.name(), |b| {
-            checked.run(|| {
-                output.fill(f32::NAN);
-                compute(isa, output);
-                check.judge(isa.name(), output);
-            });
-            b.iter(|| compute(isa, black_box(&mut *output)));
-        });
-    }
-    group.finish();
 }
 
 /// These columns of a row-major matrix.

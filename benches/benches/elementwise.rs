@@ -80,6 +80,16 @@ fn losses(c: &mut Criterion) {
     measure(c, "cross_entropy backward", 3 * len, (&dx, 1e-5), |isa, dx| {
         cross_entropy::backward(isa, rows, cols, &y, &targets, &scale, dx);
     });
+    // As behind a sigmoid: positive numbers that do not sum to one.
+    let outputs: Vec<f32> = y.iter().map(|p| p + 0.5).collect();
+    cross_entropy::reference::forward_probabilities(rows, cols, &outputs, &targets, &mut losses);
+    measure(c, "cross_entropy forward_probabilities", 2 * len, (&losses, 1e-5), |isa, losses| {
+        cross_entropy::forward_probabilities(isa, rows, cols, &outputs, &targets, losses);
+    });
+    cross_entropy::reference::backward_probabilities(rows, cols, &outputs, &targets, &scale, &mut dx);
+    measure(c, "cross_entropy backward_probabilities", 3 * len, (&dx, 1e-4), |isa, dx| {
+        cross_entropy::backward_probabilities(isa, rows, cols, &outputs, &targets, &scale, dx);
+    });
 }
 
 /// Behind a dense layer of 4096 units at batch 32.
@@ -113,6 +123,15 @@ fn normalised(c: &mut Criterion) {
     measure(c, "batch_norm backward_training", 7 * len, (&single(&dx), 1e-3), |isa, dx| {
         let parameters = [&mut vec![0.0; s.c][..], &mut vec![0.0; s.c]];
         batch_norm::backward_training(isa, s, &x, &gamma, [&mean, &variance], &dy, dx, parameters);
+    });
+    measure(c, "batch_norm forward_inference", 2 * len, (&single(&y), 1e-3), |isa, y| {
+        batch_norm::forward_inference(isa, s, &x, &gamma, &beta, [&mean, &variance], y);
+    });
+    let parameters = [&mut vec![0.0; s.c][..], &mut vec![0.0; s.c]];
+    batch_norm::reference::backward(s, false, &x, &gamma, moments, &dy, &mut dx, parameters);
+    measure(c, "batch_norm backward_inference", 5 * len, (&single(&dx), 1e-3), |isa, dx| {
+        let parameters = [&mut vec![0.0; s.c][..], &mut vec![0.0; s.c]];
+        batch_norm::backward_inference(isa, s, &x, &gamma, [&mean, &variance], &dy, dx, parameters);
     });
 }
 

@@ -5,16 +5,17 @@
 
 #![forbid(unsafe_code)]
 
-use graft_benches::{Check, Criterion, Once, data, flops, isas, run};
+use graft_benches::{Check, Criterion, Flops, Sheet, Variant, data, flops, isas, run_rated};
 use graft_kernels::Isa;
 use graft_kernels::conv2d::{self, Algorithm, Conv2dShape, Padding};
 use graft_kernels::gemm::{Epilogue, GemmShape, MatRef, gemm, reference};
-use std::hint::black_box;
 
-/// m, n, k: two squares; block1_conv2, block3_conv2 and block5_conv1; a dense head at batch 32; fc2 for one picture.
-const SHAPES: [[usize; 3]; 7] = [
+/// m, n, k: two squares; block1_conv1 and 2, block3_conv2 and block5_conv1; a dense head at batch 32; fc2 for one
+/// picture.
+const SHAPES: [[usize; 3]; 8] = [
     [256, 256, 256],
-    [1024, 1024, 1024],
+    [2048, 2048, 2048],
+    [50176, 64, 27],
     [50176, 64, 576],
     [3136, 256, 2304],
     [196, 512, 4608],
@@ -23,37 +24,28 @@ const SHAPES: [[usize; 3]; 7] = [
 ];
 
 fn main() {
-    run(|c| SHAPES.into_iter().for_each(|[m, n, k]| product(c, GemmShape { m, n, k })));
+    run_rated(|c, sheet| SHAPES.into_iter().for_each(|[m, n, k]| product(c, sheet, GemmShape { m, n, k })));
 }
 
-fn product(c: &mut Criterion, s: GemmShape) {
+fn product(c: &mut Criterion, sheet: &mut Sheet, s: GemmShape) {
     let GemmShape { m, n, k } = s;
     let (a, b, mut out) = (data(1, m * k), data(2, k * n), vec![0.0; m * n]);
     let check = row_check(s, 0, &a, &b).and(row_check(s, m - 1, &a, &b));
-    let mut group = c.benchmark_group(format!("gemm {m}x{n}x{k}"));
-    group.throughput(flops(2 * m * n * k));
+    let name = format!("gemm {m}x{n}x{k}");
+    let mut group = c.benchmark_group(&name);
+    let count = Flops::direct(2 * m * n * k);
+    group.throughput(flops(count.direct));
     let one_by_one =
         Conv2dShape::new([1, m, 1, k], [1, 1, k, n], [1, 1], Padding::Valid).expect("a small product");
-    let matrixmultiply = |c: &mut [f32]| {
+    let library = Variant { name: "matrixmultiply".to_owned(), isa: None };
+    sheet.measure((&name, &mut group), library, count, (&check, &mut out), |c| {
         conv2d::forward(Isa::Portable, Algorithm::Im2colGemm, &one_by_one, &a, &b, None, false, c);
-    };
-    let ours = |isa: Isa, c: &mut [f32]| {
-        gemm(isa, s, MatRef::row_major(&a, k), MatRef::row_major(&b, n), Epilogue::default(), c);
-    };
-    let mut measure = |name: &str, compute: &dyn Fn(&mut [f32])| {
-        let mut checked = Once::default();
-        group.bench_function(name, |bencher| {
-            checked.run(|| {
-                out.fill(f32::NAN);
-                compute(&mut out);
-                check.judge(name, &out);
-            });
-            bencher.iter(|| compute(black_box(&mut out)));
-        });
-    };
-    measure("matrixmultiply", &matrixmultiply);
+    });
     for isa in isas() {
-        measure(isa.name(), &|c: &mut [f32]| ours(isa, c));
+        let ours = Variant { name: isa.name().to_owned(), isa: Some(isa) };
+        sheet.measure((&name, &mut group), ours, count, (&check, &mut out), |c| {
+            gemm(isa, s, MatRef::row_major(&a, k), MatRef::row_major(&b, n), Epilogue::default(), c);
+        });
     }
     group.finish();
 }

@@ -13,7 +13,12 @@
 //! outputs.
 //!
 //! Floating-point operations are counted directly, as the textbook version would carry them out: two for each
-//! multiply-add, those on padding included; a faster algorithm shows as a higher rate, not as fewer operations.
+//! multiply-add, those on padding included; a faster algorithm shows as a higher rate, not as fewer operations. Products
+//! and convolutions end in a table that has the true count beside it, and what part that is of the machine's peak
+//! ([`mod@peak`]).
+//!
+//! Whole passes, training steps and fits are measured by the binary `vgg-bench`, and compared with other engines by
+//! `benches/compare`; `benches/RESULTS.md` has what came of it.
 
 #![forbid(unsafe_code)]
 
@@ -21,9 +26,11 @@ mod check;
 pub mod peak;
 mod rate;
 pub mod shapes;
+mod sheet;
 
 pub use check::{Check, Once};
 pub use rate::{Criterion, Rate, bytes, flops};
+pub use sheet::{Flops, Sheet, Variant};
 
 use graft_kernels::Isa;
 use graft_kernels::random::{Purpose, Stream};
@@ -48,12 +55,22 @@ pub fn data(name: u64, len: usize) -> Vec<f32> {
 
 /// Runs `benches` with criterion, set to be brief: the kernels are long loops, which ten samples describe well.
 pub fn run(benches: impl Fn(&mut Criterion)) {
+    run_rated(|criterion, _| benches(criterion));
+}
+
+/// The same for kernels whose rate is to be told as a part of the machine's peak.
+pub fn run_rated(benches: impl Fn(&mut Criterion, &mut Sheet)) {
     let mut criterion = criterion::Criterion::default()
         .with_measurement(Rate)
         .sample_size(10)
-        .warm_up_time(Duration::from_millis(100))
-        .measurement_time(Duration::from_millis(600))
+        .warm_up_time(Duration::from_millis(50))
+        .measurement_time(Duration::from_millis(300))
         .configure_from_args();
-    benches(&mut criterion);
+    let mut sheet = Sheet::default();
+    benches(&mut criterion, &mut sheet);
     criterion.final_summary();
+    // `--test` runs each kernel once and measures nothing.
+    if !std::env::args().any(|a| a == "--test") {
+        sheet.print();
+    }
 }

@@ -36,9 +36,9 @@ pub fn convolution(n: usize, side: usize, cin: usize, cout: usize) -> Conv2dShap
     Conv2dShape::new([n, side, side, cin], [3, 3, cin, cout], [1, 1], Padding::Same).expect("a small shape")
 }
 
-/// The convolutions of VGG16 that differ, by name, for one picture.
-pub fn convolutions() -> Vec<(&'static str, Conv2dShape)> {
-    CONVOLUTIONS.map(|(name, side, cin, cout)| (name, convolution(1, side, cin, cout))).into()
+/// The convolutions of VGG16 that differ, by name, for `n` pictures.
+pub fn convolutions(n: usize) -> Vec<(&'static str, Conv2dShape)> {
+    CONVOLUTIONS.map(|(name, side, cin, cout)| (name, convolution(n, side, cin, cout))).into()
 }
 
 /// The poolings of VGG16, by name, for one picture.
