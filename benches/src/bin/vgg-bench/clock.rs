@@ -10,10 +10,12 @@ use std::io::Write;
 use std::time::{Duration, Instant};
 
 use graft_kernels::Isa;
+use graft_kernels::conv2d::Algorithm;
 use graft_transfer::memory::peak_rss_bytes;
 use serde::Serialize;
 
 use crate::Result;
+use crate::options::Options;
 
 /// The shortest run in seconds: shorter work is repeated.
 const SHORTEST: f64 = 0.25;
@@ -76,8 +78,12 @@ struct Line<'a> {
 
 impl Clock {
     /// A clock for work on so many threads; for a single one, the process is held on one CPU.
-    pub(crate) fn new(isa: Isa, threads: usize, runs: usize) -> Result<Self> {
-        let peer = format!("graft-{}/{isa}", env!("CARGO_PKG_VERSION"));
+    pub(crate) fn new(isa: Isa, options: &Options) -> Result<Self> {
+        let Options { threads, runs, conv_algorithm, .. } = *options;
+        let mut peer = format!("graft-{}/{isa}", env!("CARGO_PKG_VERSION"));
+        if conv_algorithm != Algorithm::Auto {
+            peer += &format!("/{conv_algorithm}");
+        }
         Ok(Self { peer, threads, runs, cpus: cpus::allowed(threads == 1)? })
     }
 

@@ -56,7 +56,7 @@ fn run(options: &Options) -> Result<()> {
         return Err("--threads, --runs and --batch must be at least 1".into());
     }
     // Before the first thread is started: threads inherit where they may run.
-    let clock = Clock::new(isa, options.threads, options.runs)?;
+    let clock = Clock::new(isa, options)?;
     rayon::ThreadPoolBuilder::new().num_threads(options.threads).build_global()?;
     match options.what {
         What::Forward => network::forward(&clock, options),

@@ -41,6 +41,7 @@ pub(crate) fn forward(clock: &Clock, options: &Options) -> Result<()> {
             Vgg16::without_top(SIDE, SIDE).build()?
         };
         model.initialize(0);
+        model.set_algorithm(options.conv_algorithm);
         for &n in &options.batch {
             let x = samples(n, model.input_shape())?;
             let timing = clock.measure(2, || {
@@ -55,7 +56,7 @@ pub(crate) fn forward(clock: &Clock, options: &Options) -> Result<()> {
 
 /// One step of training with Adam.
 pub(crate) fn step(clock: &Clock, options: &Options) -> Result<()> {
-    let mut model = network(options.what)?;
+    let mut model = network(options.what, options)?;
     let from_layer = if options.what == What::BCached { BLOCK_4 } else { 0 };
     let below = from_layer.checked_sub(1).map(|last| *model.layers()[last].output_shape());
     let shape = below.unwrap_or(*model.input_shape());
@@ -73,7 +74,7 @@ pub(crate) fn step(clock: &Clock, options: &Options) -> Result<()> {
 }
 
 /// VGG16 with the head that a method grafts on, and what it trains of the base.
-pub(crate) fn network(what: What) -> Result<Sequential> {
+pub(crate) fn network(what: What, options: &Options) -> Result<Sequential> {
     let mut model = Vgg16::without_top(SIDE, SIDE).build()?;
     let head = match what {
         What::C => "flatten, dense(256, relu), dropout(0.5), dense(classes, softmax)",
@@ -88,6 +89,7 @@ pub(crate) fn network(what: What) -> Result<Sequential> {
     };
     model.set_trainable(..frozen, false);
     model.initialize(0);
+    model.set_algorithm(options.conv_algorithm);
     Ok(model)
 }
 

@@ -4,6 +4,7 @@ use std::fmt;
 use std::path::PathBuf;
 
 use clap::{Parser, ValueEnum};
+use graft_kernels::conv2d::Algorithm;
 
 /// Measure Graft on VGG16's work, one line of JSON a measurement
 #[derive(Debug, Parser)]
@@ -28,6 +29,10 @@ pub(crate) struct Options {
     /// Runs that must count
     #[arg(long, value_name = "N", default_value_t = 5)]
     pub(crate) runs: usize,
+
+    /// How convolutions are computed, by a rung of the ladder
+    #[arg(long, value_name = "NAME", default_value_t = Algorithm::Auto)]
+    pub(crate) conv_algorithm: Algorithm,
 
     /// A folder of JPEGs with a sub-folder per class, for `loader` and `predict-cold`
     #[arg(long, value_name = "DIR", default_value = "jpegs")]

@@ -105,7 +105,7 @@ pub(crate) fn augment(clock: &Clock, options: &Options) -> Result<()> {
 pub(crate) fn augmented_step(clock: &Clock, options: &Options) -> Result<()> {
     let photos = Photos::noise(2 * BATCH, options.threads)?;
     let loader = photos.loader(BATCH)?;
-    let mut model = network(What::D)?;
+    let mut model = network(What::D, options)?;
     let mut trainer = trainer(&mut model, What::D)?;
     let (mut epoch, mut batches) = (0, None);
     let mut measure = |what: &str, augment: Option<Augment>| {
@@ -141,7 +141,7 @@ pub(crate) fn fit(clock: &Clock, options: &Options) -> Result<()> {
     const PICTURES: usize = 128;
     const EPOCHS: u64 = 5;
     let photos = Photos::noise(PICTURES, options.threads)?;
-    let mut model = network(What::A)?;
+    let mut model = network(What::A, options)?;
     let from_layer = model.frozen_prefix();
     let timing = clock.measure(0, || {
         let extractor = Extractor {
@@ -214,7 +214,8 @@ pub(crate) fn predict_cold(clock: &Clock, options: &Options) -> Result<()> {
         let threads = options.threads.to_string();
         let mut command = Command::new(&predict);
         command.arg("--weights").arg(&weights).arg("--class-index").arg(&names).arg(&photo);
-        let output = command.args(["--threads", &threads]).output()?;
+        command.args(["--threads", &threads, "--conv-algorithm", options.conv_algorithm.name()]);
+        let output = command.output()?;
         match output.status.success() {
             true => Ok(()),
             false => Err(String::from_utf8_lossy(&output.stderr).into_owned().into()),
