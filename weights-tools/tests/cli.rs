@@ -99,6 +99,7 @@ fn fetch_without_a_network_says_how_to_do_without_and_4() {
     let said = text(&out.stderr);
     assert_eq!(out.status.code(), Some(4));
     assert!(said.contains("imagenet_class_index.json") && said.contains("by hand"), "{said}");
+    assert!(said.contains("--class-index") && !said.contains("--weights"), "{said}");
 }
 
 /// Ctrl-C while a server keeps silent: what came is kept, and the message says where.

@@ -4,6 +4,8 @@ use graft_nn::head::Head;
 
 use crate::{Error, Options, Recipe, Result};
 
+/// A photo of that side takes 8 GB from one convolution to the next.
+const MAX_SIZE: usize = 4096;
 /// More photos than anybody puts into a step, and few enough to count with.
 const MAX_BATCH: usize = 1 << 16;
 
@@ -25,8 +27,9 @@ pub(crate) fn check(recipe: &Recipe, options: &Options) -> Result<Head> {
     if !positive(options.feature_cache_limit) {
         return refuse("feature-cache-limit", "a number above 0", &options.feature_cache_limit);
     }
-    if options.image_size < graft_vgg::MIN_SIZE {
-        return refuse("image-size", "at least 32, as five poolings halve it", &options.image_size);
+    if !(graft_vgg::MIN_SIZE..=MAX_SIZE).contains(&options.image_size) {
+        let range = format!("at least 32, as five poolings halve it, and at most {MAX_SIZE}");
+        return refuse("image-size", &range, &options.image_size);
     }
     for (name, rate) in
         [("learning-rate", recipe.learning_rate), ("warmup-learning-rate", recipe.warmup_learning_rate)]

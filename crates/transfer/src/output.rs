@@ -1,4 +1,4 @@
-//! Data on standard output.
+//! Data for other programs: on standard output, and in tables.
 
 use std::io::{ErrorKind, Write};
 use std::path::Path;
@@ -15,4 +15,24 @@ pub fn to_stdout(text: &str) -> Result<()> {
         Err(e) if e.kind() != ErrorKind::BrokenPipe => Err(Error::write(Path::new("standard output"), &e)),
         _ => Ok(()),
     }
+}
+
+/// Writes a CSV file, a header and then a record per row; it appears whole or not at all.
+///
+/// # Errors
+/// [`Error::Output`] if the file cannot be written.
+pub fn write_csv<R: IntoIterator<Item = String>>(
+    file: &Path,
+    header: impl IntoIterator<Item = String>,
+    rows: impl IntoIterator<Item = R>,
+) -> Result<()> {
+    let write = |w: &mut dyn Write| {
+        let mut csv = csv::Writer::from_writer(w);
+        csv.write_record(header)?;
+        for row in rows {
+            csv.write_record(row)?;
+        }
+        csv.flush()
+    };
+    graft_tensor::write_atomically(file, |w| write(w)).map_err(|e| Error::write(file, &e))
 }

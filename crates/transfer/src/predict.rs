@@ -1,6 +1,6 @@
 //! `predict`: what is in these pictures?
 
-use std::io::{Read, Write};
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -19,7 +19,7 @@ use crate::base::{BASE_LICENCE, class_index, load_weights, locate};
 use crate::features::PICTURES_AT_ONCE;
 use crate::interrupt::is_interrupted;
 use crate::options::conv_algorithm;
-use crate::output::to_stdout;
+use crate::output::{to_stdout, write_csv};
 use crate::progress::{self, note};
 use crate::run::{finish, prepare};
 use crate::{Error, Result, model_file};
@@ -139,7 +139,7 @@ fn run(options: &Predict) -> Result<()> {
         to_stdout(&(text + "\n"))?;
     }
     if let Some(file) = &options.csv {
-        write_csv(file, &answers)?;
+        write_answers(file, &answers)?;
     }
     match answers.iter().filter(|a| matches!(a.outcome, Outcome::Error(_))).count() {
         _ if answers.len() < pictures.len() => Err(Error::Interrupted {
@@ -337,24 +337,19 @@ fn tell(answer: &Answer, as_json: bool) -> Result<()> {
     Ok(())
 }
 
-fn write_csv(file: &Path, answers: &[Answer]) -> Result<()> {
-    let write = |w: &mut dyn Write| {
-        let mut csv = csv::Writer::from_writer(w);
-        csv.write_record(["path", "rank", "wnid", "class", "score", "error"])?;
-        for a in answers {
-            let top = match &a.outcome {
-                Outcome::Predictions(top) => top,
-                Outcome::Error(e) => {
-                    csv.write_record([&a.path, "", "", "", "", e])?;
-                    continue;
-                }
+/// A row for each answer, or one with the reason why there is none.
+fn write_answers(file: &Path, answers: &[Answer]) -> Result<()> {
+    let none = String::new;
+    let of = |a: &Answer| match &a.outcome {
+        Outcome::Error(e) => vec![[a.path.clone(), none(), none(), none(), none(), e.clone()]],
+        Outcome::Predictions(top) => {
+            let row = |(i, p): (usize, &Prediction)| {
+                let (rank, wnid) = ((i + 1).to_string(), p.wnid.clone().unwrap_or_default());
+                [a.path.clone(), rank, wnid, p.class.clone(), p.score.to_string(), none()]
             };
-            for (i, p) in top.iter().enumerate() {
-                let (rank, score) = ((i + 1).to_string(), p.score.to_string());
-                csv.write_record([&a.path, &rank, p.wnid.as_deref().unwrap_or(""), &p.class, &score, ""])?;
-            }
+            top.iter().enumerate().map(row).collect()
         }
-        csv.flush()
     };
-    graft_tensor::write_atomically(file, |w| write(w)).map_err(|e| Error::write(file, &e))
+    let rows = answers.iter().flat_map(of);
+    write_csv(file, ["path", "rank", "wnid", "class", "score", "error"].map(String::from), rows)
 }

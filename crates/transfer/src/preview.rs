@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use graft_data::{DecodeOptions, Folder, Layout, Part, decode, image_files, preview, resize};
+use graft_data::{DataError, DecodeOptions, Folder, Layout, Part, decode, image_files, preview, resize};
 
 use crate::progress::note;
 use crate::recipe::Augmenting;
@@ -35,7 +35,9 @@ pub fn write(file: &Path, photos: usize, augmenting: &Augmenting, options: &Opti
     }
     let sheet = preview::sheet(&tiles, 1 + VARIANTS)?;
     preview::write_png(file, &sheet).map_err(|e| {
-        Error::output(file, format!("cannot be written ({e})"), "name another --preview-file")
+        let reason =
+            if let DataError::Write { source, .. } = &e { source.to_string() } else { e.to_string() };
+        Error::output(file, format!("cannot be written ({reason})"), "name another --preview-file")
     })?;
     note(format_args!(
         "{} photos, each with {VARIANTS} variants to its right: {}",

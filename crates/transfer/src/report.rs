@@ -1,10 +1,13 @@
 //! What a run leaves on disk beside its model: how the photos were divided, how each was answered, and the figures.
 
+use std::path::Path;
+
 use graft_data::{BadImage, Dataset, Part};
 use graft_nn::fit::Evaluation;
 use graft_nn::metrics::{ConfusionMatrix, argmax};
 use serde::Serialize;
 
+use crate::output::write_csv;
 use crate::pictures::{Pictures, shown};
 use crate::run_folder::{BAD_IMAGES, SPLIT};
 use crate::{Result, RunFolder};
@@ -119,20 +122,22 @@ pub fn write_split(folder: &RunFolder, dataset: &Dataset) -> Result<()> {
         let s = &dataset.samples[i];
         [shown(dataset.relative_path(i)), dataset.class_names[s.label].clone(), s.part.to_string()]
     };
-    folder.write_csv(SPLIT, ["path", "class", "split"].map(String::from), (0..dataset.samples.len()).map(row))
+    let rows = (0..dataset.samples.len()).map(row);
+    write_csv(&folder.file(SPLIT), ["path", "class", "split"].map(String::from), rows)
 }
 
 /// `bad_images.csv`: path and reason of every file that was left out, if there are any.
 ///
 /// # Errors
 /// If it cannot be written.
-pub fn write_bad_images(folder: &RunFolder, pictures: &Pictures) -> Result<()> {
+pub fn write_bad_images(folder: &Path, pictures: &Pictures) -> Result<()> {
     if pictures.bad.is_empty() {
         return Ok(());
     }
     let root = &pictures.dataset.root;
     let row = |bad: &BadImage| [shown(bad.path.strip_prefix(root).unwrap_or(&bad.path)), bad.reason.clone()];
-    folder.write_csv(BAD_IMAGES, ["path", "reason"].map(String::from), pictures.bad.iter().map(row))
+    let rows = pictures.bad.iter().map(row);
+    write_csv(&folder.join(BAD_IMAGES), ["path", "reason"].map(String::from), rows)
 }
 
 /// `predictions.csv` and the like: path, true class, the class it was given (nothing if a probability is NaN), and the
@@ -159,5 +164,5 @@ pub fn write_predictions(
             ];
             answer.into_iter().chain(p.iter().map(f32::to_string)).collect::<Vec<_>>()
         });
-    folder.write_csv(name, header, rows)
+    write_csv(&folder.file(name), header, rows)
 }

@@ -52,7 +52,7 @@ fn command<M: Method>() -> clap::Command {
     M::command()
         .mut_arg("head", |a| a.default_value(head))
         .mut_arg("epochs", |a| a.default_value(epochs.to_string()))
-        .mut_arg("learning_rate", |a| a.default_value(learning_rate.to_string()))
+        .mut_arg("learning_rate", |a| a.default_value(format!("{learning_rate:e}")))
 }
 
 /// The options that decided a run, `options.json`.
@@ -139,7 +139,7 @@ impl<M: Method> Run<'_, M> {
         };
         folder.write_json(OPTIONS, &Resolved { recipe, options, weights_file: &base.path })?;
         report::write_split(folder, &pictures.dataset)?;
-        report::write_bad_images(folder, &pictures)?;
+        report::write_bad_images(folder.path(), &pictures)?;
         if let Some(to) = self.method.save_features() {
             save_features::write(to, &network, base_layers, &pictures, options)?;
         }
@@ -253,10 +253,8 @@ fn tell(m: &Metrics, folder: &RunFolder) {
         .peak_rss_bytes
         .map_or_else(String::new, |b| format!(", {:.0} MB of memory at most", b as f64 / 1e6));
     note(format_args!("{:.1} s{memory}", m.seconds));
+    note(format_args!("results: {}/ ({})", folder.path().display(), folder.files().join(", ")));
     let folder = folder.path().display();
-    note(format_args!(
-        "results: {folder}/ (both models, metrics.json, history.csv, predictions.csv, split.csv)"
-    ));
     note(format_args!("to use the best model: predict {folder} PHOTO…   (--last: that of the last epoch)"));
 }
 
@@ -274,7 +272,7 @@ mod tests {
         let help = command::<M>().render_long_help().to_string();
         let help = help.split_whitespace().collect::<Vec<_>>().join(" ");
         let head = format!("\"{}\"", recipe.head);
-        for default in [head, recipe.epochs.to_string(), recipe.learning_rate.to_string()] {
+        for default in [head, recipe.epochs.to_string(), format!("{:e}", recipe.learning_rate)] {
             assert!(
                 help.contains(&format!("[default: {default}]")),
                 "{}: {default} in {help}",

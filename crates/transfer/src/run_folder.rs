@@ -92,6 +92,14 @@ impl RunFolder {
         [BEST, LAST].iter().any(|name| self.file(name).exists())
     }
 
+    /// The files that are in it by now, by name.
+    pub fn files(&self) -> Vec<String> {
+        let entries = fs::read_dir(&self.path).into_iter().flatten().filter_map(Result::ok);
+        let mut names: Vec<_> = entries.map(|e| e.file_name().to_string_lossy().into_owned()).collect();
+        names.sort();
+        names
+    }
+
     /// What a run that was ended early leaves behind, in words; `None` if there is nothing of use.
     pub fn kept(&self) -> Option<String> {
         let folder = self.path.display();
@@ -120,35 +128,12 @@ impl RunFolder {
     /// # Errors
     /// [`Error::Output`] if the file cannot be written.
     pub fn write_json(&self, name: &str, value: &impl Serialize) -> Result<()> {
-        self.write(name, |w| {
+        let path = self.file(name);
+        let write = |w: &mut dyn Write| {
             serde_json::to_writer_pretty(&mut *w, value)?;
             w.write_all(b"\n")
-        })
-    }
-
-    /// Writes a CSV file, a header and then a record per row.
-    ///
-    /// # Errors
-    /// As [`RunFolder::write_json`].
-    pub fn write_csv<R: IntoIterator<Item = String>>(
-        &self,
-        name: &str,
-        header: impl IntoIterator<Item = String>,
-        rows: impl IntoIterator<Item = R>,
-    ) -> Result<()> {
-        self.write(name, |w| {
-            let mut csv = csv::Writer::from_writer(w);
-            csv.write_record(header)?;
-            for row in rows {
-                csv.write_record(row)?;
-            }
-            csv.flush()
-        })
-    }
-
-    fn write(&self, name: &str, f: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<()> {
-        let path = self.file(name);
-        graft_tensor::write_atomically(&path, |w| f(w)).map_err(|e| Error::write(&path, &e))
+        };
+        graft_tensor::write_atomically(&path, |w| write(w)).map_err(|e| Error::write(&path, &e))
     }
 }
 

@@ -7,16 +7,17 @@ use std::fs;
 use std::io;
 use std::path::Path;
 
-use graft_data::{Folder, Layout};
+use graft_data::{Folder, Layout, Sample};
 use graft_nn::Sequential;
 use graft_tensor::{Shape, npy};
 use graft_vgg::Preprocessing;
 
 use crate::base::Base;
 use crate::features::{CacheChoice, Extractor, PICTURES_AT_ONCE};
+use crate::output::write_csv;
 use crate::pictures::{Pictures, preprocess, shown};
 use crate::progress::note;
-use crate::{Error, Options, Result};
+use crate::{Error, Options, Result, report};
 
 /// Rows that are held at once while the file is written.
 const ROWS_AT_ONCE: usize = 64;
@@ -66,6 +67,7 @@ pub fn write(
     let file = to.join("features.npy");
     npy::write_parts(&file, Shape::from(&shape[..]), rows).map_err(|e| Error::write(&file, &e))?;
     write_paths(&to.join("paths.csv"), pictures)?;
+    report::write_bad_images(to, pictures)?;
     note(format!("features: {} rows of {} in {}", samples.len(), store.shape(), file.display()));
     Ok(())
 }
@@ -73,19 +75,15 @@ pub fn write(
 /// Path, class and part of each row; photos without classes have neither of the latter.
 fn write_paths(file: &Path, pictures: &Pictures) -> Result<()> {
     let dataset = &pictures.dataset;
-    let write = |w: &mut dyn io::Write| {
-        let mut csv = csv::Writer::from_writer(w);
-        csv.write_record(["path", "class", "split"])?;
-        for (i, s) in dataset.samples.iter().enumerate() {
-            let (class, part) = match dataset.class_names.get(s.label) {
-                Some(class) => (class.as_str(), s.part.to_string()),
-                None => ("", String::new()),
-            };
-            csv.write_record([&shown(dataset.relative_path(i)), class, &part])?;
-        }
-        csv.flush()
+    let row = |(i, s): (usize, &Sample)| {
+        let (class, part) = match dataset.class_names.get(s.label) {
+            Some(class) => (class.clone(), s.part.to_string()),
+            None => (String::new(), String::new()),
+        };
+        [shown(dataset.relative_path(i)), class, part]
     };
-    graft_tensor::write_atomically(file, |w| write(w)).map_err(|e| Error::write(file, &e))
+    let rows = dataset.samples.iter().enumerate().map(row);
+    write_csv(file, ["path", "class", "split"].map(String::from), rows)
 }
 
 /// Whether features may be written there: never over others.

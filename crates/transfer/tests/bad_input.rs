@@ -100,6 +100,7 @@ fn options_that_make_no_sense() {
     fs::write(dir.path().join("taken"), "a file").unwrap();
     for (more, names) in [
         (&["--image-size", "16"][..], &["image-size", "32", "16"][..]),
+        (&["--image-size", "20000"], &["image-size", "4096", "20000"]),
         (&["--epochs", "0"], &["epochs", "at least 1"]),
         (&["--batch-size", "0"], &["batch-size"]),
         (&["--learning-rate", "-1"], &["learning-rate"]),

@@ -20,6 +20,8 @@ fn every_method_learns_colours_and_leaves_a_whole_run_folder() {
         assert!(output.status.success(), "{method}: {}", stderr(&output));
         assert!(output.stdout.is_empty(), "figures go to standard output only with --json");
         let run = dir.path().join(format!("runs/{method}-1"));
+        let all = "best.safetensors, history.csv, last.safetensors, metrics.json, options.json, predictions.csv, split.csv";
+        assert!(stderr(&output).contains(&format!("runs/{method}-1/ ({all})")), "{}", stderr(&output));
         let metrics = json(&run.join("metrics.json"));
         for key in ["val_loss", "seconds", "images_per_second", "peak_rss_bytes"] {
             assert!(metrics[key].is_number(), "{method}: {key} in {metrics}");
@@ -156,12 +158,15 @@ fn features_are_written_for_classes_and_for_a_flat_folder() {
 
     let weights = support::weights();
     let weights = weights.to_str().unwrap();
+    fs::write(dir.path().join("photos/red/torn.png"), "no picture").unwrap();
     let flat =
         ["--data", "photos/red", "--weights", weights, "--image-size", "64", "--save-features", "flat"];
     let output = run("feature-extractor", dir.path(), &flat);
     assert!(output.status.success(), "{}", stderr(&output));
     let features = graft_tensor::npy::read(dir.path().join("flat/features.npy")).unwrap();
     assert_eq!(*features.shape(), [10, 2, 2, 512]);
+    let bad = fs::read_to_string(dir.path().join("flat/bad_images.csv")).unwrap();
+    assert!(bad.starts_with("path,reason\ntorn.png,") && bad.lines().count() == 2, "{bad}");
     assert!(!dir.path().join("runs/feature-extractor-2").exists(), "nothing was trained");
 }
 

@@ -18,7 +18,7 @@ use ureq::http::{StatusCode, header};
 use super::Fetcher;
 use super::answer::{Piece, ask};
 use crate::digest::md5_of;
-use crate::{Official, Result, WeightsError};
+use crate::{CLASS_INDEX, Official, Result, WeightsError};
 
 /// How long a server may keep silent.
 const SILENCE: Duration = Duration::from_secs(60);
@@ -252,9 +252,10 @@ impl Download<'_> {
 
     fn failed(&self, detail: String) -> WeightsError {
         let Official { name, bytes, md5, .. } = self.file;
+        let option = if *name == CLASS_INDEX.name { "--class-index" } else { "--weights" };
         let remedy = format!(
             "To get it by hand, download {name} ({bytes} bytes, MD5 {md5}) elsewhere and put it at {}, or pass a file \
-             that you have with --weights",
+             that you have with {option}",
             self.target.display()
         );
         WeightsError::Fetch { url: self.url.clone(), detail, remedy }
