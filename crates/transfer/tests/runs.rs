@@ -91,6 +91,46 @@ fn runs_are_numbered_and_never_overwritten() {
     assert!(stderr(&output).contains("not empty"), "{}", stderr(&output));
 }
 
+/// More pictures than are made ready ahead, good ones and bad ones: every answer is its own picture's.
+#[test]
+fn many_pictures_are_answered_in_their_order() {
+    let dir = with_photos();
+    assert!(train("feature-extractor", dir.path(), &["--out", "run"]).status.success());
+    for n in [3, 11] {
+        fs::write(dir.path().join(format!("photos/green/{n:03}x.png")), "no picture").unwrap();
+    }
+    let answers = |paths: &[&str], code| -> Vec<Value> {
+        let output = run("predict", dir.path(), &[&["run", "--json"], paths].concat());
+        assert_eq!(output.status.code(), Some(code), "{}", stderr(&output));
+        serde_json::from_slice(&output.stdout).unwrap()
+    };
+    let all = answers(&["photos"], 7);
+    let paths: Vec<_> = all.iter().map(|a| a["path"].as_str().unwrap()).collect();
+    assert!(paths.len() == 32 && paths.is_sorted(), "{paths:?}");
+    for (i, code) in [(0, 0), (7, 0), (8, 0), (14, 7), (31, 0)] {
+        assert_eq!(answers(&[paths[i]], code), [all[i].clone()], "picture {i}");
+    }
+}
+
+#[test]
+fn weights_of_the_cache_are_used_with_a_note_when_they_are_not_keras_own() {
+    let dir = with_photos();
+    let models = dir.path().join(".keras/models");
+    let official = models.join("vgg16_weights_tf_dim_ordering_tf_kernels_notop.h5");
+    fs::create_dir_all(&official).unwrap();
+    for file in fs::read_dir(support::weights()).unwrap().map(Result::unwrap) {
+        fs::copy(file.path(), official.join(file.file_name())).unwrap();
+    }
+    let arguments = ["--data", "photos", "--weights", "imagenet", "--image-size", "32", "--epochs", "1"];
+    let output = run("feature-extractor", dir.path(), &arguments);
+    let said = stderr(&output);
+    assert!(output.status.success(), "{said}");
+    assert!(
+        said.contains("not byte for byte one that Keras publishes") && said.contains("CC BY 4.0"),
+        "{said}"
+    );
+}
+
 #[test]
 fn rounded_features_stay_within_their_run() {
     let dir = with_photos();

@@ -15,8 +15,8 @@ use ureq::Agent;
 use ureq::http::response::Parts;
 use ureq::http::{StatusCode, header};
 
-use super::Fetcher;
 use super::answer::{Piece, ask};
+use super::{Fetcher, fault};
 use crate::digest::md5_of;
 use crate::{CLASS_INDEX, Official, Result, WeightsError};
 
@@ -252,13 +252,16 @@ impl Download<'_> {
 
     fn failed(&self, detail: String) -> WeightsError {
         let Official { name, bytes, md5, .. } = self.file;
+        // What lies there was not worth using, or nobody would have asked a server.
+        let there = if self.target.exists() { fault(self.target, self.file) } else { None };
+        let there = there.map_or_else(String::new, |fault| format!(" (what lies in the cache: {fault})"));
         let option = if *name == CLASS_INDEX.name { "--class-index" } else { "--weights" };
         let remedy = format!(
             "To get it by hand, download {name} ({bytes} bytes, MD5 {md5}) elsewhere and put it at {}, or pass a file \
              that you have with {option}",
             self.target.display()
         );
-        WeightsError::Fetch { url: self.url.clone(), detail, remedy }
+        WeightsError::Fetch { url: self.url.clone(), detail: detail + &there, remedy }
     }
 
     fn bar(&self) -> ProgressBar {

@@ -108,7 +108,9 @@ impl Fetcher {
         let own = bytes == file.bytes && md5_of(&path).is_ok_and(|md5| md5 == file.md5);
         let note = match own {
             true => None,
-            false if usable(&path, file) => Some(format!("{}: {}", path.display(), official::NOT_KERAS_OWN)),
+            false if fault(&path, file).is_none() => {
+                Some(format!("{}: {}", path.display(), official::NOT_KERAS_OWN))
+            }
             false => return None,
         };
         Some(Fetched { path, origin: Origin::Cache, note })
@@ -129,7 +131,7 @@ impl Fetcher {
     /// As [`Fetcher::get`].
     pub fn at_hand(&self, file: &Official) -> Result<PathBuf> {
         let path = self.dir.join(file.name);
-        if usable(&path, file) { Ok(path) } else { Ok(self.fetch(file)?.path) }
+        if path.exists() && fault(&path, file).is_none() { Ok(path) } else { Ok(self.fetch(file)?.path) }
     }
 
     fn fetch(&self, file: &Official) -> Result<Fetched> {
@@ -163,15 +165,17 @@ pub fn cache_dir() -> Result<PathBuf> {
     })
 }
 
-/// Whether a file holds what Keras's own does, as far as names and shapes tell.
-fn usable(path: &Path, file: &Official) -> bool {
-    if file.name == CLASS_INDEX.name {
-        let index = std::fs::read(path).ok().filter(|json| json.len() as u64 <= 100 * CLASS_INDEX.bytes);
-        let index = index.and_then(|json| {
-            serde_json::from_slice::<serde_json::Map<String, serde_json::Value>>(&json).ok()
-        });
-        return index.is_some_and(|classes| classes.len() == 1000);
+/// Why a file does not hold what Keras's own does, as far as names and shapes tell; `None` where it does.
+fn fault(path: &Path, file: &Official) -> Option<String> {
+    if file.name != CLASS_INDEX.name {
+        let layers = official::vgg(16, file.name == VGG16_TOP.name);
+        let matched = WeightsFile::open(path).and_then(|f| match_layers(&f, &layers));
+        // A table of all tensors would be too much here.
+        return matched.err().map(|e| e.to_string().lines().next().unwrap_or_default().to_owned());
     }
-    let layers = official::vgg(16, file.name == VGG16_TOP.name);
-    WeightsFile::open(path).is_ok_and(|f| match_layers(&f, &layers).is_ok())
+    let index = std::fs::read(path).ok().filter(|json| json.len() as u64 <= 100 * CLASS_INDEX.bytes);
+    let index = index
+        .and_then(|json| serde_json::from_slice::<serde_json::Map<String, serde_json::Value>>(&json).ok());
+    let whole = index.is_some_and(|classes| classes.len() == 1000);
+    (!whole).then(|| format!("{} is not the names of 1000 classes", path.display()))
 }

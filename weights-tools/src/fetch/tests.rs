@@ -9,7 +9,7 @@ use std::thread;
 use std::time::Duration;
 
 use super::{Fetched, Fetcher, Origin, Patience};
-use crate::{CLASS_INDEX, Official, Result, WeightsError};
+use crate::{CLASS_INDEX, Official, Result, VGG16_NOTOP, WeightsError};
 
 /// What the server does with one connection.
 #[derive(Clone, Copy)]
@@ -252,4 +252,23 @@ fn a_cached_file_that_is_not_keras_own_is_used_only_where_it_is_sound() {
         (0..1000).map(|i| (i.to_string(), format!("class {i}").into())).collect();
     std::fs::write(&path, serde_json::to_vec(&index).unwrap()).unwrap();
     assert!(fetcher.cached(&CLASS_INDEX).unwrap().note.is_some());
+}
+
+/// For use at once no digest is taken, and what is of no use is named where nothing better can be had.
+#[test]
+fn what_lies_in_the_cache_is_at_hand_if_its_names_are_right() {
+    let dir = tempfile::tempdir().unwrap();
+    let fetcher = fetcher("http://127.0.0.1:9", dir.path());
+    std::fs::create_dir(&fetcher.dir).unwrap();
+    let path = fetcher.dir.join(CLASS_INDEX.name);
+    let index: serde_json::Map<_, _> = (0..1000).map(|i| (i.to_string(), "a name".into())).collect();
+    std::fs::write(&path, serde_json::to_vec(&index).unwrap()).unwrap();
+    assert_eq!(fetcher.at_hand(&CLASS_INDEX).unwrap(), path);
+    std::fs::write(&path, "{}").unwrap();
+    let said = fetcher.at_hand(&CLASS_INDEX).unwrap_err().to_string();
+    assert!(said.contains("cannot fetch") && said.contains("is not the names of 1000 classes"), "{said}");
+    let weights = fetcher.dir.join(VGG16_NOTOP.name);
+    std::fs::write(&weights, "<html>").unwrap();
+    let said = fetcher.at_hand(&VGG16_NOTOP).unwrap_err().to_string();
+    assert!(said.contains("what lies in the cache") && said.contains("is a web page"), "{said}");
 }
