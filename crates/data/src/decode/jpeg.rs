@@ -11,12 +11,13 @@
 //!    harmless things in the headers too, so a picture that it refuses for those is decoded again, leniently.
 
 use image::metadata::Orientation;
+use memchr::memchr;
 use zune_jpeg::JpegDecoder;
 use zune_jpeg::errors::DecodeErrors;
-use zune_jpeg::zune_core::bytestream::ZCursor;
 use zune_jpeg::zune_core::colorspace::ColorSpace;
 use zune_jpeg::zune_core::options::DecoderOptions;
 
+use super::memory::Memory;
 use super::{Raw, limits};
 use crate::CHANNELS;
 
@@ -44,7 +45,7 @@ fn decode_as(bytes: &[u8], strict: bool) -> Result<Raw, Failure> {
         .set_max_width(usize::MAX)
         .set_max_height(usize::MAX)
         .jpeg_set_out_colorspace(ColorSpace::RGB);
-    let mut decoder = JpegDecoder::new_with_options(ZCursor::new(bytes), options);
+    let mut decoder = JpegDecoder::new_with_options(Memory::new(bytes), options);
     decoder.decode_headers().map_err(|e| Failure::Header(describe(&e)))?;
     let info = decoder.info().ok_or_else(|| Failure::Header("it has no header".to_owned()))?;
     let (height, width) = (usize::from(info.height), usize::from(info.width));
@@ -66,7 +67,7 @@ fn describe(error: &DecodeErrors) -> String {
 /// Walks the segments to the end-of-image marker.
 fn find_end(bytes: &[u8]) -> Result<(), String> {
     let (mut at, mut scans) = (2, 0);
-    while let Some(skip) = bytes.get(at..).and_then(|rest| rest.iter().position(|&b| b == 0xFF)) {
+    while let Some(skip) = bytes.get(at..).and_then(|rest| memchr(0xFF, rest)) {
         at += skip + 1;
         match bytes.get(at) {
             // A stuffed byte, a fill byte (which may start a marker itself), a marker that stands alone.

@@ -18,6 +18,7 @@
 mod format;
 mod jpeg;
 mod limits;
+mod memory;
 mod quiet;
 mod tiff;
 
@@ -68,7 +69,8 @@ pub struct Decoded {
 /// [`DataError::BadImage`] with the reason: unreadable, not a picture, truncated, beyond the limits of 30 000 pixels a
 /// side and 512 MiB.
 pub fn decode(path: &Path, options: DecodeOptions) -> Result<Rgb8> {
-    Ok(decode_file(path, options)?.image)
+    let upright = read(path).and_then(|bytes| decode_upright(&bytes, options));
+    Ok(upright.map_err(|reason| bad(path, reason))?.image)
 }
 
 /// Decodes one file and tells what it was.
@@ -76,9 +78,11 @@ pub fn decode(path: &Path, options: DecodeOptions) -> Result<Rgb8> {
 /// # Errors
 /// As [`decode`].
 pub fn decode_file(path: &Path, options: DecodeOptions) -> Result<Decoded> {
-    read(path)
-        .and_then(|bytes| decode_bytes(&bytes, options))
-        .map_err(|reason| DataError::BadImage(BadImage { path: path.to_owned(), reason }))
+    read(path).and_then(|bytes| decode_bytes(&bytes, options)).map_err(|reason| bad(path, reason))
+}
+
+fn bad(path: &Path, reason: String) -> DataError {
+    DataError::BadImage(BadImage { path: path.to_owned(), reason })
 }
 
 /// Decodes a file's bytes, or says in a few words what is wrong with them.
@@ -86,6 +90,18 @@ pub fn decode_file(path: &Path, options: DecodeOptions) -> Result<Decoded> {
 /// # Errors
 /// The reason, as a clause without the file's name.
 pub fn decode_bytes(bytes: &[u8], options: DecodeOptions) -> Result<Decoded, String> {
+    let Upright { image, format, turned } = decode_upright(bytes, options)?;
+    Ok(Decoded { image, format, turned, digest: blake3::hash(bytes).into() })
+}
+
+/// A decoded file without its digest, which only those pay for who want it.
+struct Upright {
+    image: Rgb8,
+    format: Format,
+    turned: bool,
+}
+
+fn decode_upright(bytes: &[u8], options: DecodeOptions) -> Result<Upright, String> {
     let head = &bytes[..bytes.len().min(SNIFFED)];
     let format = Format::sniff(head).ok_or_else(|| format::describe_foreign(head).to_owned())?;
     let raw = catch_panic(|| match format {
@@ -101,7 +117,7 @@ pub fn decode_bytes(bytes: &[u8], options: DecodeOptions) -> Result<Decoded, Str
     .map_err(|reason| format!("damaged {format}: {reason}"))?;
     let turned = options.exif && raw.orientation != Orientation::NoTransforms;
     let image = if turned { raw.turn_upright()? } else { raw.into_rgb8()? };
-    Ok(Decoded { image, format, turned, digest: blake3::hash(bytes).into() })
+    Ok(Upright { image, format, turned })
 }
 
 /// The whole file, if it is a file and of a size that a picture has.
