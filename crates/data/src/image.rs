@@ -5,6 +5,7 @@
 //! give an [`RgbF32`], whose values are still grey levels in 0..=255, unrounded. Neither is preprocessed: what a
 //! network's weights want done to grey levels is no business of a picture.
 
+use graft_kernels::Isa;
 use graft_tensor::Shape;
 
 use crate::{DataError, Result};
@@ -65,8 +66,18 @@ impl Rgb8 {
 
     /// The same picture in floats.
     pub fn to_f32(&self) -> RgbF32 {
-        let data = self.data.iter().map(|&v| f32::from(v)).collect();
+        let mut data = vec![0.0; self.data.len()];
+        self.write_to(&mut data);
         RgbF32 { height: self.height, width: self.width, data }
+    }
+
+    /// Writes the picture's values, in floats, to as many places.
+    pub(crate) fn write_to(&self, values: &mut [f32]) {
+        assert_eq!(self.data.len(), values.len(), "values of a picture");
+        Isa::current().vectorize(
+            #[inline(always)]
+            || values.iter_mut().zip(&self.data).for_each(|(value, &byte)| *value = f32::from(byte)),
+        );
     }
 }
 

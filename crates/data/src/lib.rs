@@ -7,7 +7,7 @@
 //!            classes, parts          decoded once,         stratified             │
 //!                                    bad ones named                               ▼
 //!  Batch ◀── Loader: (order of samples, epoch) ◀── shuffled ◀───────────────── indices
-//!            decode ─ resize ─ augment ─ preprocess, ahead of the compute
+//!            decode ─ resize ─ augment, ahead of the compute; preprocess
 //! ```
 //!
 //! | module | what | to be read for |

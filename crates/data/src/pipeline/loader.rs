@@ -14,6 +14,8 @@ use crate::{CHANNELS, DataError, Dataset, Resized, Result, RgbF32};
 
 /// What a network's weights want done to one picture's grey levels, in place: `(height, width, 3)` in, the same out.
 ///
+/// It is done where the picture lies in its batch, by the thread that asks for the batch.
+///
 /// It is handed to the loader so that a tensor of raw grey levels never exists beside one of preprocessed values,
 /// to be taken for it or preprocessed twice.
 pub type Preprocess = Arc<dyn Fn(&mut [f32]) + Send + Sync>;
@@ -133,23 +135,20 @@ impl Loader {
         }
     }
 
-    /// One sample's values, ready for the network.
-    fn picture(&self, sample: usize, augment: Option<&(Augment, u64)>) -> Result<RgbF32> {
+    /// One sample's picture, at the size of the batch: bytes, unless it was varied or the resizing gives fractions.
+    fn picture(&self, sample: usize, augment: Option<&(Augment, u64)>) -> Result<Resized> {
         let Target { height, width, interpolation } = self.options.target;
-        let kept = self.store.get(sample, self.options.target, self.options.decode);
-        let mut picture = match kept {
-            Some(Resized::Bytes(image)) => image.to_f32(),
-            Some(Resized::Floats(image)) => image.clone(),
+        let picture = match self.store.get(sample, self.options.target, self.options.decode) {
+            Some(kept) => kept.clone(),
             None => {
                 let image = decode(&self.dataset.samples[sample].path, self.options.decode)?;
-                resize(image, height, width, interpolation)?.into_f32()
+                resize(image, height, width, interpolation)?
             }
         };
-        if let Some((augment, epoch)) = augment {
-            picture = augment.vary(&picture, *epoch, sample);
-        }
-        (self.options.preprocess)(&mut picture.data);
-        Ok(picture)
+        Ok(match augment {
+            Some((augment, epoch)) => Resized::Floats(augment.vary(&picture.into_f32(), *epoch, sample)),
+            None => picture,
+        })
     }
 }
 
@@ -160,7 +159,7 @@ pub struct Batches {
     order: Arc<[usize]>,
     at: usize,
     /// `None` after an error.
-    pictures: Option<Ahead<Result<RgbF32>>>,
+    pictures: Option<Ahead<Result<Resized>>>,
 }
 
 impl Batches {
@@ -176,7 +175,8 @@ impl Batches {
         let Target { height, width, .. } = self.options.target;
         let mut x = Tensor::for_overwrite([samples.len(), height, width, CHANNELS])?;
         for (row, picture) in x.data_mut().chunks_exact_mut(height * width * CHANNELS).zip(pictures) {
-            row.copy_from_slice(&picture?.data);
+            picture?.write_to(row);
+            (self.options.preprocess)(row);
         }
         self.at = end;
         let labels = samples.iter().map(|&i| self.dataset.samples[i].label).collect();

@@ -1,10 +1,14 @@
 //! Batches, made ahead of the compute.
 //!
 //! ```text
-//!  order of samples ──▶ worker threads: decode ─ resize ─ augment ─ preprocess ──▶ in order, two batches ahead at most
-//!                                                                                      │
-//!  the compute ◀── Batch { x: (n, height, width, 3), labels, samples } ◀── copied together
+//!  order of samples ──▶ worker threads: decode ─ resize ─ augment ──▶ pictures in order, two batches ahead at most
+//!                                                                          │
+//!  the compute ◀── Batch { x: (n, height, width, 3), labels, samples } ◀── written together ─ preprocess
 //! ```
+//!
+//! A picture stays bytes for as long as it may, and what waits for its batch is a quarter of the size for it. It becomes
+//! floats where the batch lies, in memory that an earlier batch has left behind, and is preprocessed there: that takes
+//! no longer than copying floats would, and fresh memory, which is slow to touch, is not needed.
 //!
 //! The workers are threads of their own, not rayon's: the compute fills rayon's pool, and a batch that waited for a
 //! place in it while the compute waits for the batch would wait for ever. A picture's pixels depend on the file, the

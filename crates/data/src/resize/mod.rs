@@ -108,6 +108,14 @@ impl Resized {
             Self::Floats(image) => image,
         }
     }
+
+    /// Writes the picture's values, in floats, to as many places.
+    pub(crate) fn write_to(&self, values: &mut [f32]) {
+        match self {
+            Self::Bytes(image) => image.write_to(values),
+            Self::Floats(image) => values.copy_from_slice(&image.data),
+        }
+    }
 }
 
 /// `image` at `height` × `width` pixels, without regard to its aspect ratio (as Keras does it). A picture that has this
