@@ -31,7 +31,7 @@ impl Case {
 
     fn all() -> Vec<Self> {
         let mut all = Vec::new();
-        for rows in [1, 2, 7, 98, 1000] {
+        for rows in [1, 2, 7, 98, 1000, 2049] {
             all.extend([1, 3, 16, 31, 32, 33, 200].map(|c| Self::new(rows, c)));
         }
         all

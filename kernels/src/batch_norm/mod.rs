@@ -21,7 +21,7 @@
 //! inference   dx = k·dy                         they are constants: a frozen layer, in Keras
 //! ```
 //!
-//! All sums run in f64, row after row.
+//! All sums run in f64, over blocks of rows that do not depend on the number of threads.
 //!
 //! Source: S. Ioffe, C. Szegedy, *Batch normalization*, ICML 2015; Keras 3, `BatchNormalization`.
 
@@ -30,10 +30,12 @@ pub mod reference;
 use crate::Isa;
 use crate::elementwise::BLOCK;
 use rayon::prelude::*;
-use std::ops::Range;
 
-/// Channels that one task sums up, with the sums on the stack; two cache lines of each row.
-const CHANNELS: usize = 32;
+/// Channels that are summed up at once, one cache line of each row: two sums of 16 f64 fill half of AVX-512's registers.
+const CHANNELS: usize = 16;
+
+/// Rows that one task sums up. Fixed, so that the order of the sums does not depend on the number of threads.
+const ROWS: usize = 1024;
 
 /// Keras's default of what is added to the variance.
 pub const EPSILON: f32 = 1e-3;
@@ -84,20 +86,25 @@ pub fn forward_training(
 ) {
     s.check(&[x], &[mean, variance]);
     let rows = s.rows as f64;
-    let blocks = mean.par_chunks_mut(CHANNELS).zip(variance.par_chunks_mut(CHANNELS));
-    blocks.enumerate().for_each(|(b, (mean, variance))| {
-        isa.vectorize(
-            #[inline(always)]
-            || {
-                let channels = b * CHANNELS..b * CHANNELS + mean.len();
-                let center = sums(s, &channels, x).map(|sum| sum / rows);
-                let squares = products(s, &channels, [x, x], [center, center]);
-                for l in 0..mean.len() {
-                    (mean[l], variance[l]) = (center[l] as f32, (squares[l] / rows) as f32);
-                }
-            },
-        );
-    });
+    // Seen from the first row, which is as good as any, the numbers are small: no digits cancel in Σ x² − (Σ x)²/R.
+    let origin = &x[..if s.rows == 0 { 0 } else { s.c }];
+    let sums = row_sums(
+        isa,
+        s,
+        [x, x],
+        #[inline(always)]
+        |c, [x, _]| {
+            let x = f64::from(x) - f64::from(origin[c]);
+            [x, x * x]
+        },
+    );
+    for (c, [sum, squares]) in sums.into_iter().enumerate() {
+        let off = sum / rows;
+        mean[c] = (f64::from(origin.get(c).copied().unwrap_or(f32::NAN)) + off) as f32;
+        let square = squares / rows - off * off;
+        // Rounding may leave less than nothing; NaN stays.
+        variance[c] = if square < 0.0 { 0.0 } else { square as f32 };
+    }
     forward_inference(isa, s, x, gamma, beta, [mean, variance], y);
 }
 
@@ -222,54 +229,80 @@ pub fn backward_parameters(
     [dgamma, dbeta]: [&mut [f32]; 2],
 ) {
     s.check(&[x, dy], &[mean, variance, dgamma, dbeta]);
-    let blocks = dgamma.par_chunks_mut(CHANNELS).zip(dbeta.par_chunks_mut(CHANNELS));
-    blocks.enumerate().for_each(|(b, (dgamma, dbeta))| {
-        isa.vectorize(
-            #[inline(always)]
-            || {
-                let channels = b * CHANNELS..b * CHANNELS + dbeta.len();
-                let mut center = [0.0; CHANNELS];
-                center.iter_mut().zip(&mean[channels.clone()]).for_each(|(c, &mean)| *c = mean.into());
-                let sums = sums(s, &channels, dy);
-                let products = products(s, &channels, [x, dy], [center, [0.0; CHANNELS]]);
-                for l in 0..dbeta.len() {
-                    let inverse = s.inverse(variance[channels.start + l]);
-                    dgamma[l] = (products[l] * f64::from(inverse)) as f32;
-                    dbeta[l] = sums[l] as f32;
-                }
-            },
-        );
-    });
-}
-
-/// Σ over rows of `x`, for up to [`CHANNELS`] channels.
-#[inline(always)]
-fn sums(s: &BatchNormShape, channels: &Range<usize>, x: &[f32]) -> [f64; CHANNELS] {
-    let mut sums = [0.0; CHANNELS];
-    for x in x.chunks_exact(s.c) {
-        for (sum, &x) in sums.iter_mut().zip(&x[channels.clone()]) {
-            *sum += f64::from(x);
-        }
+    let sums = row_sums(
+        isa,
+        s,
+        [x, dy],
+        #[inline(always)]
+        |c, [x, dy]| [f64::from(dy), (f64::from(x) - f64::from(mean[c])) * f64::from(dy)],
+    );
+    for (c, [sum, product]) in sums.into_iter().enumerate() {
+        dgamma[c] = (product * f64::from(s.inverse(variance[c]))) as f32;
+        dbeta[c] = sum as f32;
     }
-    sums
 }
 
-/// Σ over rows of `(a − center of a)·(b − center of b)`, for up to [`CHANNELS`] channels.
-#[inline(always)]
-fn products(
+/// Σ over rows of the two terms that a channel's pair of numbers gives, for each channel: blocks of [`ROWS`] rows are
+/// summed in parallel, row after row, and then added up in their order.
+fn row_sums(
+    isa: Isa,
     s: &BatchNormShape,
-    channels: &Range<usize>,
     [a, b]: [&[f32]; 2],
-    [a_center, b_center]: [[f64; CHANNELS]; 2],
-) -> [f64; CHANNELS] {
-    let mut sums = [0.0; CHANNELS];
-    for (a, b) in a.chunks_exact(s.c).zip(b.chunks_exact(s.c)) {
-        let pairs = a[channels.clone()].iter().zip(&b[channels.clone()]);
-        for (l, (sum, (&a, &b))) in sums.iter_mut().zip(pairs).enumerate() {
-            *sum += (f64::from(a) - a_center[l]) * (f64::from(b) - b_center[l]);
+    terms: impl Fn(usize, [f32; 2]) -> [f64; 2] + Sync,
+) -> Vec<[f64; 2]> {
+    let block = ROWS * s.c.max(1);
+    let parts: Vec<Vec<[f64; 2]>> = (a.par_chunks(block).zip(b.par_chunks(block)))
+        .map(|(a, b)| {
+            let mut sums = vec![[0.0; 2]; s.c];
+            isa.vectorize(
+                #[inline(always)]
+                || {
+                    for first in (0..s.c).step_by(CHANNELS) {
+                        let sums = &mut sums[first..s.c.min(first + CHANNELS)];
+                        // A width that the compiler knows keeps the sums in registers.
+                        match sums.len() {
+                            CHANNELS => add_rows::<CHANNELS>(s.c, first, [a, b], &terms, sums),
+                            _ => (first..s.c).zip(sums.chunks_exact_mut(1)).for_each(
+                                #[inline(always)]
+                                |(c, sum)| add_rows::<1>(s.c, c, [a, b], &terms, sum),
+                            ),
+                        }
+                    }
+                },
+            );
+            sums
+        })
+        .collect();
+    let mut total = vec![[0.0; 2]; s.c];
+    for part in parts {
+        for (total, part) in total.iter_mut().zip(part) {
+            *total = [total[0] + part[0], total[1] + part[1]];
         }
     }
-    sums
+    total
+}
+
+/// The same for channels `first` to `first + L` of some rows.
+#[inline(always)]
+fn add_rows<const L: usize>(
+    c: usize,
+    first: usize,
+    [a, b]: [&[f32]; 2],
+    terms: &impl Fn(usize, [f32; 2]) -> [f64; 2],
+    out: &mut [[f64; 2]],
+) {
+    let mut sums = [[0.0; L]; 2];
+    for (a, b) in a.chunks_exact(c).zip(b.chunks_exact(c)) {
+        let (a, b) = (&a[first..][..L], &b[first..][..L]);
+        for l in 0..L {
+            let [one, two] = terms(first + l, [a[l], b[l]]);
+            sums[0][l] += one;
+            sums[1][l] += two;
+        }
+    }
+    for l in 0..L {
+        out[l] = [sums[0][l], sums[1][l]];
+    }
 }
 
 /// Calls `body` with the number of each row of `y` and the row, in parallel blocks of rows.
