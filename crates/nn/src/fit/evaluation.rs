@@ -11,10 +11,10 @@ use crate::losses::Loss;
 use crate::metrics::{Mean, correct};
 use crate::{Result, Sequential};
 
-/// How many pictures go through convolutions at once where nothing is recorded: enough to keep every core busy with
-/// pictures of 7 × 7, few enough that VGG16's widest outputs (12.8 MB a picture) stay near 100 MB. The results do not
-/// depend on it.
-const PICTURES_AT_ONCE: usize = 8;
+/// How many numbers a layer may give at once where nothing is recorded: the widest output of VGG16 for 8 pictures of
+/// 224 × 224, 103 MB. That is enough to keep every core busy in its last block, and as many more of smaller pictures or
+/// narrower layers. The results do not depend on it.
+const NUMBERS_AT_ONCE: usize = 8 * 224 * 224 * 64;
 
 /// How a model does on a data set.
 #[derive(Debug, Clone)]
@@ -42,13 +42,15 @@ pub struct Evaluation {
 pub fn predict(model: &Sequential, range: Range<usize>, x: &Tensor) -> Result<Tensor> {
     let pictures = model.layers()[range.clone()].iter().take_while(|l| l.output_shape().len() > 1).count();
     let cut = range.start + pictures;
-    if x.shape().is_empty() || x.rows() <= PICTURES_AT_ONCE || pictures == 0 {
+    let widest = model.layers()[range.clone()].iter().map(|l| l.output_shape().elements()).max();
+    let at_once = (NUMBERS_AT_ONCE / widest.unwrap_or(1).max(1)).max(1);
+    if x.shape().is_empty() || x.rows() <= at_once || pictures == 0 {
         return model.predict_range(range, x);
     }
     let parts: Result<Vec<_>> = (0..x.rows())
-        .step_by(PICTURES_AT_ONCE)
+        .step_by(at_once)
         .map(|from| {
-            let to = x.rows().min(from + PICTURES_AT_ONCE);
+            let to = x.rows().min(from + at_once);
             model.predict_range(range.start..cut, &x.slice_rows(from, to)?)
         })
         .collect();
