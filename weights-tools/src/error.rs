@@ -123,8 +123,7 @@ pub enum WeightsError {
 }
 
 /// What a weights file may be, for the end of a sentence.
-const EXPECTED_FILE: &str =
-    "a Keras weights file (.h5, .weights.h5, .keras) or a folder that `weights convert` made";
+const EXPECTED_FILE: &str = "a Keras weights file (.h5, .weights.h5, .keras), a folder that `weights convert` made, or a .safetensors file";
 
 impl WeightsError {
     pub(crate) fn io(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {

@@ -11,6 +11,7 @@
 //!   ├ keras3    .weights.h5: a tree of groups named class and counter
 //!   ├ archive   .keras: the same within a zip
 //!   ├ folder    what `weights convert` made
+//!   ├ safetensors   one file of Graft's own, in 32 or 16 bits
 //!   ├ hdf5      the door to the HDF5 library: metered, guarded
 //!   └ encoding  f16, bf16, f32, f64 of either byte order → f32
 //!   │
@@ -57,7 +58,7 @@ mod verify;
 pub use convert::{convert, write_folder};
 pub use error::{Result, WeightsError};
 pub use fetch::{Fetched, Fetcher, Origin, cache_dir};
-pub use file::{DType, Entry, Kind, Layout, WeightsFile};
+pub use file::{DType, Entry, Kind, Layout, WeightsFile, write_safetensors};
 pub use inspect::{TensorStats, inspect, table};
 pub use matching::{ExpectedLayer, Matching, Mismatch, Row, Status, match_layers};
 pub use official::{CLASS_INDEX, LICENCE, Official, PREPROCESSING, VGG16_NOTOP, VGG16_TOP};

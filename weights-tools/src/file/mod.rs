@@ -8,6 +8,7 @@ mod folder;
 mod hdf5;
 mod keras3;
 mod legacy;
+mod safetensors;
 
 use std::fs::File;
 use std::io::Read;
@@ -21,6 +22,8 @@ pub use entry::{DType, Entry, Kind};
 use folder::Folder;
 use hdf5::{Container, Region, Stored};
 use legacy::Legacy;
+pub use safetensors::write_safetensors;
+use safetensors::{Found, Safetensors};
 
 use crate::digest::{fingerprint, sha256_of_numbers};
 use crate::manifest::Manifest;
@@ -42,6 +45,8 @@ pub enum Layout {
     KerasArchive,
     /// What `weights convert` makes: one `.npy` a tensor and a `manifest.json`.
     Folder,
+    /// One file of Graft's: a JSON header and the tensors.
+    Safetensors,
 }
 
 impl std::fmt::Display for Layout {
@@ -52,6 +57,7 @@ impl std::fmt::Display for Layout {
             Self::Keras3Weights => ".weights.h5",
             Self::KerasArchive => ".keras",
             Self::Folder => "converted folder",
+            Self::Safetensors => ".safetensors",
         })
     }
 }
@@ -72,6 +78,7 @@ pub struct WeightsFile {
 enum Backing {
     Hdf5 { container: Container, stored: Vec<Stored> },
     Folder(Box<Folder>),
+    Safetensors(Safetensors),
 }
 
 /// What a layout's reader finds: the tensors, how each is stored, and the datasets that are no weights.
@@ -108,6 +115,8 @@ impl WeightsFile {
             Self::open_hdf5(path, Region::new(file, 0, len), None)
         } else if head.starts_with(&archive::SIGNATURE) {
             Self::open_hdf5(path, archive::member(path, file)?, Some(Layout::KerasArchive))
+        } else if safetensors::is_head(&head) {
+            Self::open_safetensors(path, file, len)
         } else {
             Err(WeightsError::not_weights(path, kind_of(&head)))
         }
@@ -123,6 +132,23 @@ impl WeightsFile {
             entries: folder.entries()?,
             skipped: vec![],
             backing: Backing::Folder(Box::new(folder)),
+            fingerprint: OnceLock::new(),
+        })
+    }
+
+    fn open_safetensors(path: &Path, file: File, len: u64) -> Result<Self> {
+        let Found { file, entries, skipped } = Safetensors::open(path, file, len)?;
+        if entries.is_empty() {
+            return Err(WeightsError::not_weights(path, "is a safetensors file without any floats"));
+        }
+        Ok(Self {
+            path: path.to_owned(),
+            layout: Layout::Safetensors,
+            writer: None,
+            backend: None,
+            entries,
+            skipped,
+            backing: Backing::Safetensors(file),
             fingerprint: OnceLock::new(),
         })
     }
@@ -175,6 +201,14 @@ impl WeightsFile {
         &self.skipped
     }
 
+    /// The text that a `.safetensors` file keeps under a key of its header, such as a model card.
+    pub fn metadata(&self, key: &str) -> Option<&str> {
+        match &self.backing {
+            Backing::Safetensors(file) => file.metadata(key),
+            Backing::Hdf5 { .. } | Backing::Folder(_) => None,
+        }
+    }
+
     /// Whether its kernels are Theano's, by the file's name or by the backend that Keras noted when it wrote them.
     pub(crate) fn is_theano(&self) -> bool {
         theano_name(&self.path) || self.backend.as_deref() == Some("theano")
@@ -209,6 +243,7 @@ impl WeightsFile {
         match &self.backing {
             Backing::Hdf5 { container, stored } => container.read(&self.entries[i].name, &stored[i]),
             Backing::Folder(folder) => folder.read(i),
+            Backing::Safetensors(file) => file.read(&self.path, i, &self.entries[i].shape),
         }
     }
 
@@ -231,7 +266,7 @@ impl WeightsFile {
             Backing::Folder(folder) => {
                 folder.manifest.tensors.iter().map(|t| t.data_sha256.clone()).collect()
             }
-            Backing::Hdf5 { .. } => {
+            Backing::Hdf5 { .. } | Backing::Safetensors(_) => {
                 let digest = |i| Ok(sha256_of_numbers(&self.tensor(i)?));
                 (0..self.entries.len()).map(digest).collect::<Result<_>>()?
             }
@@ -243,7 +278,7 @@ impl WeightsFile {
     pub(crate) fn folder(&self) -> Option<&Folder> {
         match &self.backing {
             Backing::Folder(folder) => Some(folder),
-            Backing::Hdf5 { .. } => None,
+            Backing::Hdf5 { .. } | Backing::Safetensors(_) => None,
         }
     }
 
