@@ -5,12 +5,13 @@ use std::path::{Path, PathBuf};
 use graft_nn::Sequential;
 use graft_vgg::{Pooling, Vgg16};
 use graft_weights::{
-    CLASS_INDEX, ExpectedLayer, Fetcher, Kind, LICENCE, VGG16_NOTOP, VGG16_TOP, WeightsFile, match_layers,
+    CLASS_INDEX, Entry, ExpectedLayer, Fetcher, Kind, LICENCE, VGG16_NOTOP, VGG16_TOP, WeightsFile,
+    match_layers,
 };
 
 use crate::interrupt::INTERRUPTED;
 use crate::progress::note;
-use crate::{Options, Result, options};
+use crate::{Options, Result, model_file, options};
 
 /// A VGG16 with its weights, frozen.
 pub struct Base {
@@ -18,13 +19,18 @@ pub struct Base {
     pub network: Sequential,
     /// The file that the weights came from.
     pub path: PathBuf,
+    /// What it is, in a few words.
+    pub architecture: String,
+    /// The terms of its weights.
+    pub licence: String,
 }
 
-/// The terms of the base's weights.
+/// The terms of VGG16's own weights.
 pub const BASE_LICENCE: &str = LICENCE;
 
 impl Base {
-    /// Builds VGG16's convolutions for square pictures of the side that the options say, and loads the weights into them.
+    /// Builds VGG16's convolutions for square pictures of the side that the options say, as wide as the weights are, and
+    /// loads these into them.
     ///
     /// # Errors
     /// If the side is below 32, or the weights are not there or not VGG16's.
@@ -34,15 +40,38 @@ impl Base {
             options::Pooling::Avg => Some(Pooling::Avg),
             options::Pooling::Max => Some(Pooling::Max),
         };
-        let vgg = Vgg16 { pooling, ..Vgg16::without_top(options.image_size, options.image_size) };
-        let mut network = vgg.build()?;
         let path = locate(&options.weights, false)?;
+        let file = WeightsFile::open(&path)?;
+        let width_divisor = width_divisor(&file);
+        let side = options.image_size;
+        let vgg = Vgg16 { pooling, width_divisor, ..Vgg16::without_top(side, side) };
+        let mut network = vgg.build()?;
         load_weights(&path, &mut network)?;
         network.freeze_all();
         network.set_algorithm(options.conv_algorithm);
-        Ok(Self { network, path })
+        let (architecture, licence) = match width_divisor {
+            1 => ("VGG16 without its top".to_owned(), BASE_LICENCE.to_owned()),
+            n => {
+                let card = model_file::card_of(&file)?;
+                let licence = card.map_or_else(|| "terms unknown".to_owned(), |card| card.base_licence);
+                (format!("VGG16's convolutions at 1/{n} of the width"), licence)
+            }
+        };
+        Ok(Self { network, path, architecture, licence })
     }
 }
+
+/// How many times narrower than VGG16 a file's network is, as its first convolution tells; 1 where it tells nothing.
+fn width_divisor(file: &WeightsFile) -> usize {
+    let first = |e: &&Entry| e.layer == "block1_conv1" && e.kind == Kind::Kernel;
+    let filters = file.entries().iter().find(first).and_then(|e| e.shape.last().copied());
+    let divisor =
+        filters.filter(|&n| n > 0 && FIRST_FILTERS.is_multiple_of(n)).map_or(1, |n| FIRST_FILTERS / n);
+    if divisor.is_power_of_two() { divisor } else { 1 }
+}
+
+/// The filters of VGG16's first convolution.
+const FIRST_FILTERS: usize = 64;
 
 /// The file or folder that `--weights` names; `imagenet` is Keras's own file, fetched if need be.
 ///
@@ -71,7 +100,7 @@ fn fetcher() -> Result<Fetcher> {
     Ok(Fetcher::new()?.interrupted_by(&INTERRUPTED))
 }
 
-/// Gives every layer of the network its weights from a file of Keras's or of `weights convert`.
+/// Gives every layer of the network its weights from a weights file of any layout.
 ///
 /// # Errors
 /// If the file cannot be read, or its tensors are not the network's: then with a table of both.

@@ -46,8 +46,8 @@ pub struct Options {
     #[arg(long, value_name = "skip|fail", default_value_t = OnBadImage::Skip, help_heading = "Data")]
     pub on_bad_image: OnBadImage,
 
-    /// The pre-trained network: a Keras file (.h5, .weights.h5, .keras), a folder made by `weights convert`,
-    /// or `imagenet` (Keras's own file: from ~/.keras/models, else fetched)
+    /// The pre-trained network: a Keras file (.h5, .weights.h5, .keras), a folder made by `weights convert`, a
+    /// backbone made by `pretrain`, or `imagenet` (Keras's own file: from ~/.keras/models, else fetched)
     #[arg(long, value_name = "PATH|imagenet", default_value = "imagenet", help_heading = "Network")]
     pub weights: String,
 

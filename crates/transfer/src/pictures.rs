@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use graft_data::{
     BadImage, DataError, Dataset, DecodeOptions, Folder, Loader, LoaderOptions, Part, PixelStore, Preprocess,
-    Target, Verified, VerifyOptions, verify,
+    Resized, Target, Verified, VerifyOptions, verify,
 };
 
 use graft_vgg::Preprocessing;
@@ -14,6 +14,9 @@ use graft_vgg::Preprocessing;
 use crate::interrupt::is_interrupted;
 use crate::progress::{self, note};
 use crate::{Error, Options, Result};
+
+/// The memory that small pictures may take: a hundred times CIFAR-10.
+const SMALL_BUDGET: usize = 16 << 30;
 
 /// A folder of photos, ready to be read.
 pub struct Pictures {
@@ -36,7 +39,7 @@ impl Pictures {
     pub fn labelled(options: &Options, threads: usize, preprocess: Preprocess) -> Result<Self> {
         let folder = Folder::scan(&options.data, options.class_names.as_deref())?;
         let divided = folder.files.iter().any(|f| f.part == Part::Validation);
-        let mut verified = verified(folder, options, threads)?;
+        let mut verified = verified(folder, &settings(options, threads))?;
         if divided {
             note("the folder has validation photos of its own: --validation-split is not used");
         } else {
@@ -56,14 +59,36 @@ impl Pictures {
     /// # Errors
     /// [`Error::Data`] if there are none.
     pub fn unlabelled(options: &Options, threads: usize, preprocess: Preprocess) -> Result<Self> {
-        let verified = verified(Folder::scan_flat(&options.data)?, options, threads)?;
+        let verified = verified(Folder::scan_flat(&options.data)?, &settings(options, threads))?;
         Ok(Self::new(verified, options, threads, preprocess))
+    }
+
+    /// Scans a folder whose pictures are small: all of them stay in memory, as squares of this side.
+    ///
+    /// # Errors
+    /// [`Error::Data`] if it is no folder with classes, or has nothing to train on.
+    pub fn small(root: &Path, side: usize, threads: usize, preprocess: Preprocess) -> Result<Self> {
+        let (target, decode) = (Target::square(side), DecodeOptions::default());
+        let settings = VerifyOptions {
+            decode,
+            keep: Some(target),
+            threads,
+            budget: SMALL_BUDGET,
+            ..VerifyOptions::default()
+        };
+        let Verified { dataset, bad, store, .. } = verified(Folder::scan(root, None)?, &settings)?;
+        Ok(Self { dataset: Arc::new(dataset), bad, store, target, decode, threads, preprocess })
     }
 
     fn new(verified: Verified, options: &Options, threads: usize, preprocess: Preprocess) -> Self {
         let Verified { dataset, bad, store, .. } = verified;
         let (target, decode) = (target(options), decode(options));
         Self { dataset: Arc::new(dataset), bad, store, target, decode, threads, preprocess }
+    }
+
+    /// The pixels of a sample, if they were kept in memory.
+    pub fn kept(&self, sample: usize) -> Option<&Resized> {
+        self.store.get(sample, self.target, self.decode)
     }
 
     /// The class of each sample of a part.
@@ -95,18 +120,21 @@ fn decode(options: &Options) -> DecodeOptions {
     DecodeOptions { exif: options.exif }
 }
 
-/// Decodes every picture once and tells what there is to tell.
-fn verified(folder: Folder, options: &Options, threads: usize) -> Result<Verified> {
-    let settings = VerifyOptions {
+fn settings(options: &Options, threads: usize) -> VerifyOptions {
+    VerifyOptions {
         decode: decode(options),
         on_bad: options.on_bad_image,
         keep: Some(target(options)),
         threads,
         ..VerifyOptions::default()
-    };
+    }
+}
+
+/// Decodes every picture once and tells what there is to tell.
+fn verified(folder: Folder, settings: &VerifyOptions) -> Result<Verified> {
     let bar = progress::pictures("decoding", folder.files.len());
     let ignored = folder.ignored;
-    let verified = verify(folder, &settings, &|done| {
+    let verified = verify(folder, settings, &|done| {
         bar.set_position(done as u64);
         if is_interrupted() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     });

@@ -12,7 +12,7 @@ use graft_nn::{Sequential, summary};
 use graft_vgg::Preprocessing;
 use serde::Serialize;
 
-use crate::base::{BASE_LICENCE, Base};
+use crate::base::Base;
 use crate::check::check;
 use crate::memory::peak_rss_bytes;
 use crate::methods::Method;
@@ -135,7 +135,7 @@ impl<M: Method> Run<'_, M> {
             exif: options.exif,
             preprocessing: Preprocessing::Caffe,
             base_weights: base.path.display().to_string(),
-            base_licence: BASE_LICENCE.to_owned(),
+            base_licence: base.licence.clone(),
         };
         folder.write_json(OPTIONS, &Resolved { recipe, options, weights_file: &base.path })?;
         report::write_split(folder, &pictures.dataset)?;
@@ -161,8 +161,8 @@ impl<M: Method> Run<'_, M> {
     /// What is used, before it is used.
     fn tell_inputs(&self, base: &Base) {
         let options = self.method.options();
-        note(format_args!("base: VGG16 without its top, weights from {}", base.path.display()));
-        note(format_args!("      {BASE_LICENCE}"));
+        note(format_args!("base: {}, weights from {}", base.architecture, base.path.display()));
+        note(format_args!("      {}", base.licence));
         let (data, side, resize) = (options.data.display(), options.image_size, options.resize);
         note(format_args!(
             "photos: {data}, to {side} × {side} by {resize}; pixels: {}",

@@ -77,6 +77,11 @@ impl RunFolder {
         }
     }
 
+    /// A folder that an earlier run has made and this one goes on with.
+    pub fn reopen(path: &Path) -> Self {
+        Self { path: path.to_owned(), made: Vec::new() }
+    }
+
     /// The folder.
     pub fn path(&self) -> &Path {
         &self.path
@@ -134,6 +139,16 @@ impl RunFolder {
             w.write_all(b"\n")
         };
         graft_tensor::write_atomically(&path, |w| write(w)).map_err(|e| Error::write(&path, &e))
+    }
+
+    /// Writes a page of text.
+    ///
+    /// # Errors
+    /// As [`RunFolder::write_json`].
+    pub fn write_text(&self, name: &str, text: &str) -> Result<()> {
+        let path = self.file(name);
+        graft_tensor::write_atomically(&path, |w| w.write_all(text.as_bytes()))
+            .map_err(|e| Error::write(&path, &e))
     }
 }
 

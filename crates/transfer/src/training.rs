@@ -11,6 +11,7 @@ use graft_nn::callbacks::{
 use graft_nn::fit::{Batches, EpochLogs, Evaluation, FitError, History, Interruption, Trainer};
 use graft_nn::losses::{ClassWeight, Loss};
 use graft_nn::optimizers::{Optimizer, OptimizerConfig};
+use graft_tensor::DType;
 
 use crate::batches::{FeatureBatches, Order, PictureBatches};
 use crate::features::{CacheChoice, Extractor, FeatureStore, PICTURES_AT_ONCE};
@@ -288,7 +289,7 @@ impl Training<'_> {
     fn checkpoint(&self, has_features: bool) -> Result<ModelCheckpoint<'_>> {
         let save = |c: &Checkpoint<'_>| {
             let file = self.folder.file(if c.which == Which::Best { BEST } else { LAST });
-            Ok(model_file::save(&file, self.card, c.model)?)
+            Ok(model_file::save(&file, self.card, c.model, DType::F32)?)
         };
         // Behind kept features an epoch takes less time than writing the model.
         let quick = has_features && self.is_cached(Part::Train) && self.recipe.unfreeze_last == 0;

@@ -1,4 +1,5 @@
 //! What the tests of the binaries share: photos that are drawn, weights that are drawn, and a way to run.
+#![allow(dead_code, reason = "each test binary uses a part of it")]
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -73,6 +74,7 @@ pub(crate) fn command(binary: &str, folder: &Path, arguments: &[&str]) -> Comman
         "custom-layers" => env!("CARGO_BIN_EXE_custom-layers"),
         "augment" => env!("CARGO_BIN_EXE_augment"),
         "predict" => env!("CARGO_BIN_EXE_predict"),
+        "pretrain" => env!("CARGO_BIN_EXE_pretrain"),
         other => panic!("no binary {other}"),
     };
     let mut command = Command::new(path);

@@ -1,0 +1,194 @@
+//! Batches of small pictures that lie in memory as bytes: moved and mirrored by whole pixels as they become numbers.
+//!
+//! A backbone of small pictures trains at a thousand of them a second and more, and meets each many times. So they are
+//! decoded once; an epoch then costs a copy of each, made by all threads at once, while the general loader, which
+//! decodes and warps by any angle, would have to hand over picture by picture.
+
+use graft_data::{CHANNELS, Part, Resized, Rgb8, shuffled};
+use graft_kernels::random::{Purpose, Stream};
+use graft_nn::fit::{Batch, Batches, BoxError};
+use graft_tensor::Tensor;
+use graft_vgg::Preprocessing;
+use rayon::prelude::*;
+
+use crate::pictures::Pictures;
+use crate::{Error, Result};
+
+/// What the pixels of a backbone go through: the same as those of VGG16, so that its weights can stand in for them.
+pub const PREPROCESSING: Preprocessing = Preprocessing::Caffe;
+
+/// The pictures of one part, in memory.
+pub struct Crops<'a> {
+    pictures: Vec<&'a Rgb8>,
+    labels: Vec<usize>,
+    batch_size: usize,
+    /// How pictures are varied; as they are where this is `None`.
+    vary: Option<Vary>,
+}
+
+/// How pictures are varied.
+#[derive(Debug, Clone, Copy)]
+pub struct Vary {
+    /// By how many pixels they are moved at most, in both directions. What comes in from outside is grey.
+    pub shift: usize,
+    /// Names the order of an epoch, and the moves.
+    pub seed: u64,
+}
+
+/// The move of one picture in one epoch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Move {
+    /// Where the first row and column of the result lie in the picture; beyond its border, if negative.
+    top: isize,
+    left: isize,
+    mirrored: bool,
+}
+
+impl<'a> Crops<'a> {
+    /// The pictures of a part.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] if not all of them were kept in memory.
+    pub fn new(pictures: &'a Pictures, part: Part, batch_size: usize, vary: Option<Vary>) -> Result<Self> {
+        let dataset = &pictures.dataset;
+        let samples = dataset.indices(part);
+        let picture = |&i: &usize| match pictures.kept(i) {
+            Some(Resized::Bytes(picture)) => Ok(picture),
+            _ => Err(Error::Usage(format!(
+                "{} pictures of this size do not fit into memory; give --image-size a smaller number",
+                dataset.samples.len()
+            ))),
+        };
+        let labels = samples.iter().map(|&i| dataset.samples[i].label).collect();
+        let pictures = samples.iter().map(picture).collect::<Result<_>>()?;
+        Ok(Self { pictures, labels, batch_size, vary })
+    }
+
+    fn batch(&self, epoch: u64, places: &[usize]) -> Result<Batch, BoxError> {
+        let &Rgb8 { height, width, .. } = self.pictures[places[0]];
+        let mut x = Tensor::for_overwrite([places.len(), height, width, CHANNELS])?;
+        let rows = x.data_mut().par_chunks_exact_mut(height * width * CHANNELS);
+        rows.zip(places).for_each(|(row, &i)| {
+            let how = self.vary.map_or(Move::NONE, |vary| vary.of(epoch, i));
+            how.copy(self.pictures[i], row);
+        });
+        let labels = places.iter().map(|&i| self.labels[i]).collect();
+        Ok(Batch { x, from_layer: 0, labels, samples: places.iter().map(|&i| i as u64).collect() })
+    }
+}
+
+impl Batches for Crops<'_> {
+    fn samples(&self) -> usize {
+        self.pictures.len()
+    }
+
+    fn steps(&self) -> usize {
+        self.pictures.len().div_ceil(self.batch_size)
+    }
+
+    fn epoch(&mut self, epoch: u64) -> Box<dyn Iterator<Item = Result<Batch, BoxError>> + '_> {
+        let all: Vec<usize> = (0..self.pictures.len()).collect();
+        let order = self.vary.map_or(all.clone(), |vary| shuffled(&all, vary.seed, epoch));
+        let steps = self.steps();
+        Box::new((0..steps).map(move |step| {
+            let end = order.len().min((step + 1) * self.batch_size);
+            self.batch(epoch, &order[step * self.batch_size..end])
+        }))
+    }
+}
+
+impl Vary {
+    /// The move of picture `sample` in an epoch, from the stream (seed, `Augment`, epoch, sample).
+    fn of(self, epoch: u64, sample: usize) -> Move {
+        let mut s = Stream::new(self.seed, Purpose::Augment, epoch, sample as u64);
+        let mut shift = || s.below(2 * self.shift as u32 + 1) as isize - self.shift as isize;
+        let (top, left) = (shift(), shift());
+        Move { top, left, mirrored: s.below(2) == 1 }
+    }
+}
+
+impl Move {
+    const NONE: Self = Self { top: 0, left: 0, mirrored: false };
+
+    /// The moved picture, preprocessed. Places from outside are 0, which is ImageNet's mean colour.
+    fn copy(self, picture: &Rgb8, out: &mut [f32]) {
+        let (height, width) = (picture.height as isize, picture.width as isize);
+        let stride = picture.width * CHANNELS;
+        let columns = self.left.max(0)..(self.left + width).min(width);
+        let first = (columns.start - self.left) as usize * CHANNELS;
+        let source = columns.start as usize * CHANNELS..columns.end as usize * CHANNELS;
+        for (y, line) in out.chunks_exact_mut(stride).enumerate() {
+            line.fill(0.0);
+            let row = y as isize + self.top;
+            if (0..height).contains(&row) {
+                let from = &picture.data[row as usize * stride..][source.clone()];
+                let to = &mut line[first..first + from.len()];
+                to.iter_mut().zip(from).for_each(|(to, &from)| *to = f32::from(from));
+                PREPROCESSING.apply(to);
+            }
+            if self.mirrored {
+                // Whole pixels, not their channels.
+                let (pixels, _) = line.as_chunks_mut::<CHANNELS>();
+                pixels.reverse();
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn picture() -> Rgb8 {
+        Rgb8::from_fn(4, 5, |y, x| [(10 * y + x) as u8, 100, 200])
+    }
+
+    /// Red, with the mean added back and 255 for places from outside.
+    fn reds(how: Move) -> Vec<Vec<u8>> {
+        let mut out = vec![f32::NAN; 4 * 5 * 3];
+        how.copy(&picture(), &mut out);
+        let red = |bgr: &[f32]| if bgr == [0.0; 3] { 255 } else { (bgr[2] + 123.68).round() as u8 };
+        out.chunks(15).map(|line| line.chunks(3).map(red).collect()).collect()
+    }
+
+    #[test]
+    fn pictures_are_moved_by_whole_pixels() {
+        assert_eq!(reds(Move::NONE)[3], [30, 31, 32, 33, 34]);
+        let moved = reds(Move { top: 1, left: -2, mirrored: false });
+        assert_eq!(moved, [[255, 255, 10, 11, 12], [255, 255, 20, 21, 22], [255, 255, 30, 31, 32], [255; 5]]);
+        let mirrored = reds(Move { top: -1, left: 3, mirrored: true });
+        assert_eq!(mirrored[..2], [[255; 5], [255, 255, 255, 4, 3]]);
+    }
+
+    #[test]
+    fn every_move_is_drawn_and_named_by_epoch_and_sample() {
+        let vary = Vary { shift: 2, seed: 1 };
+        let moves: Vec<Move> = (0..400).map(|sample| vary.of(3, sample)).collect();
+        for shift in -2..=2 {
+            assert!(moves.iter().any(|m| m.top == shift) && moves.iter().any(|m| m.left == shift));
+        }
+        assert!(moves.iter().all(|m| m.top.abs() <= 2 && m.left.abs() <= 2));
+        assert!((150..250).contains(&moves.iter().filter(|m| m.mirrored).count()));
+        let other_epoch: Vec<Move> = (0..400).map(|sample| vary.of(4, sample)).collect();
+        assert_ne!(moves, other_epoch);
+    }
+
+    #[test]
+    fn an_epoch_has_every_picture_once_and_measuring_leaves_them_as_they_are() {
+        let picture = picture();
+        let crops =
+            |vary| Crops { pictures: vec![&picture; 7], labels: (0..7).collect(), batch_size: 3, vary };
+        let labels = |c: &mut Crops<'_>, epoch| -> Vec<usize> {
+            c.epoch(epoch).flat_map(|b| b.unwrap().labels).collect()
+        };
+        let mut trained = crops(Some(Vary { shift: 1, seed: 5 }));
+        let (first, second) = (labels(&mut trained, 0), labels(&mut trained, 1));
+        assert_ne!(first, second);
+        let mut sorted = first.clone();
+        sorted.sort_unstable();
+        assert_eq!(sorted, (0..7).collect::<Vec<_>>());
+        let mut measured = crops(None);
+        assert_eq!((measured.steps(), measured.samples()), (3, 7));
+        assert_eq!(labels(&mut measured, 9), (0..7).collect::<Vec<_>>());
+    }
+}
