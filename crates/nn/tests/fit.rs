@@ -363,6 +363,14 @@ fn every_rung_of_the_ladder_can_be_had_in_training_and_in_prediction() {
 }
 
 #[test]
+fn an_evaluation_ends_after_the_batch_in_which_it_is_interrupted() {
+    let flag = AtomicBool::new(true);
+    let mut model = perceptron();
+    let e = Trainer::new(&mut model).interrupted_by(&flag).evaluate(&mut xor(), &mut Silent).unwrap_err();
+    assert!(matches!(e, FitError::Interrupted), "{e}");
+}
+
+#[test]
 fn a_run_that_diverges_says_so_after_its_callbacks_have_ended() {
     let mut watch = Watch::default();
     let mut model = perceptron();

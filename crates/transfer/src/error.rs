@@ -104,7 +104,7 @@ impl Error {
 
     /// An end by Ctrl-C, with nothing to show for it.
     pub fn interrupted(when: impl Into<String>) -> Self {
-        Self::Interrupted { when: when.into(), kept: "nothing was saved".to_owned() }
+        Self::Interrupted { when: when.into(), kept: "no result was saved".to_owned() }
     }
 
     /// The same error, told with what the run leaves behind.

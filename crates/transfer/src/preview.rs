@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use graft_data::{DataError, DecodeOptions, Folder, Layout, Part, decode, image_files, preview, resize};
 
+use crate::interrupt::is_interrupted;
 use crate::progress::note;
 use crate::recipe::Augmenting;
 use crate::{Error, Options, Result};
@@ -25,6 +26,9 @@ pub fn write(file: &Path, photos: usize, augmenting: &Augmenting, options: &Opti
     let mut tiles = Vec::new();
     let photos = photos.min(all.len());
     for number in (0..photos).map(|i| i * all.len() / photos) {
+        if is_interrupted() {
+            return Err(Error::interrupted("while the sheet was made"));
+        }
         match decode(&all[number], DecodeOptions { exif: options.exif }) {
             Ok(photo) => {
                 let photo = resize(photo, side, side, options.resize)?.into_f32();

@@ -15,7 +15,7 @@ use graft_tensor::DType;
 
 use crate::batches::{FeatureBatches, Order, PictureBatches};
 use crate::features::{CacheChoice, Extractor, FeatureStore, PICTURES_AT_ONCE};
-use crate::interrupt::{INTERRUPTED, is_interrupted};
+use crate::interrupt::INTERRUPTED;
 use crate::model_file::{self, ModelCard};
 use crate::pictures::Pictures;
 use crate::progress::{Epochs, Measuring, note};
@@ -105,9 +105,6 @@ impl Training<'_> {
             checkpoint.best().map(|b| EpochLogs { epoch: b.epoch, logs: b.logs.clone(), seconds: 0.0 });
         let mut evaluate = |part| self.evaluate(network, part, features.as_ref(), &loader);
         let (validation, test) = (evaluate(Part::Validation)?, evaluate(Part::Test)?);
-        if is_interrupted() {
-            return Err(Error::interrupted("after the last epoch, while its model was measured"));
-        }
         Ok(Trained { history, best, validation, test })
     }
 
@@ -194,7 +191,8 @@ impl Training<'_> {
         if batches.samples() == 0 {
             return Ok(None);
         }
-        Ok(Some(Trainer::new(network).loss(self.loss()).evaluate(&mut *batches, &mut Measuring::new(part))?))
+        let trainer = Trainer::new(network).loss(self.loss()).interrupted_by(&INTERRUPTED);
+        Ok(Some(trainer.evaluate(&mut *batches, &mut Measuring::new(part))?))
     }
 
     /// The batches of a part: of features, where the photos of the part have any, else of the photos.
@@ -311,6 +309,7 @@ impl From<FitError> for Error {
                 },
             },
             FitError::Write { path, error } => Self::write(&path, &error),
+            FitError::Interrupted => Self::interrupted("after the last epoch, while its model was measured"),
             e @ FitError::Diverged { .. } => Self::Diverged(e.to_string()),
             other => Self::Usage(other.to_string()),
         }

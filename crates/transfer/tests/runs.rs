@@ -308,7 +308,7 @@ fn a_run_interrupted_in_its_first_epoch_says_what_it_leaves() {
     let said = rest.last().unwrap();
     let folder = dir.path().join("runs/augment-1");
     if said.contains("after 0 of its 480 steps") {
-        assert!(said.contains("nothing was saved") && !folder.exists(), "{said}");
+        assert!(said.contains("no result was saved") && !folder.exists(), "{said}");
         return;
     }
     assert!(said.contains("in epoch 1 of 5, after ") && said.contains(" of its 480 steps"), "{said}");

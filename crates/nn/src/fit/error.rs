@@ -42,6 +42,9 @@ pub enum FitError {
         /// The learning rate of the step.
         learning_rate: f32,
     },
+    /// Somebody ended an evaluation; a training run that is ended is none of an error ([`History`](super::History)).
+    #[error("interrupted")]
+    Interrupted,
     /// A file could not be written.
     #[error("cannot write {}: {error}", path.display())]
     Write {

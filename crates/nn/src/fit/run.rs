@@ -1,7 +1,6 @@
 //! The loop over epochs and batches, and what happens around it.
 
 use std::ops::Range;
-use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use super::evaluation::{self, Evaluation};
@@ -129,10 +128,6 @@ impl Trainer<'_> {
             !self.is_interrupted()
         };
         evaluation::evaluate(self.model, self.loss, validation, "validation", after_batch)
-    }
-
-    fn is_interrupted(&self) -> bool {
-        self.interrupted.is_some_and(|flag| flag.load(Ordering::Relaxed))
     }
 }
 

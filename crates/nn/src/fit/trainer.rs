@@ -1,6 +1,6 @@
 //! What trains a model: its parts, and one step with them.
 
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use graft_autograd::Tape;
 use graft_tensor::Tensor;
@@ -106,7 +106,7 @@ impl<'m> Trainer<'m> {
         self
     }
 
-    /// Ends the run after the batch during which this becomes true.
+    /// Ends a run or an evaluation after the batch during which this becomes true.
     pub fn interrupted_by(mut self, flag: &'m AtomicBool) -> Self {
         self.interrupted = Some(flag);
         self
@@ -176,7 +176,7 @@ impl<'m> Trainer<'m> {
     /// How the model does on a data set, as it will be used: without dropout and without class weights.
     ///
     /// # Errors
-    /// If a batch cannot be read or does not fit, or there is none.
+    /// If a batch cannot be read or does not fit, there is none, or somebody interrupts.
     pub fn evaluate(
         &self,
         batches: &mut dyn Batches,
@@ -185,10 +185,14 @@ impl<'m> Trainer<'m> {
         let steps = batches.steps();
         let after_batch = |step| {
             progress.on_evaluation_batch_end(step, steps);
-            true
+            !self.is_interrupted()
         };
         let done = evaluation::evaluate(self.model, self.loss, batches, "such", after_batch)?;
-        done.ok_or(FitError::NoSamples { what: "such" })
+        done.ok_or(FitError::Interrupted)
+    }
+
+    pub(super) fn is_interrupted(&self) -> bool {
+        self.interrupted.is_some_and(|flag| flag.load(Ordering::Relaxed))
     }
 
     /// The weight of each row, or `None` if all are 1.
