@@ -20,6 +20,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use graft_tensor::{Shape, Tensor};
 use hdf5_pure::{AttrValue, Dataset, FormatError, Group, Layout, Source};
+use rayon::prelude::*;
 
 use super::encoding::Encoding;
 use crate::{Result, WeightsError};
@@ -188,15 +189,16 @@ impl Container {
         Ok(tensor)
     }
 
-    fn read_contiguous(&self, mut address: u64, encoding: Encoding, out: &mut [f32]) -> io::Result<()> {
-        let mut bytes = vec![0; BLOCK.min(out.len() * encoding.width())];
-        for part in out.chunks_mut(BLOCK / encoding.width()) {
-            let bytes = &mut bytes[..part.len() * encoding.width()];
-            self.region.read(address, bytes)?;
+    /// Reads what lies in one piece, a block at a time. The file gives one block after the other; all threads turn them
+    /// into numbers, and touch the fresh memory for these, which takes longer.
+    fn read_contiguous(&self, address: u64, encoding: Encoding, out: &mut [f32]) -> io::Result<()> {
+        let blocks = out.par_chunks_mut(BLOCK / encoding.width()).enumerate();
+        blocks.try_for_each_init(Vec::new, |bytes, (i, part)| {
+            bytes.resize(part.len() * encoding.width(), 0);
+            self.region.read(address.saturating_add((i * BLOCK) as u64), bytes)?;
             encoding.decode(bytes, part);
-            address += bytes.len() as u64;
-        }
-        Ok(())
+            Ok(())
+        })
     }
 
     fn dataset(&self, path: &str) -> Result<Dataset> {
