@@ -71,7 +71,12 @@ fn a_run_that_is_cut_off_and_goes_on_ends_as_if_nothing_had_happened() {
     );
     assert_eq!(history.lines().count(), 1 + 4);
     let card = fs::read_to_string(dir.path().join("whole/backbone.md")).unwrap();
-    for says in ["36 pictures of 3 classes (blue, green, red)", "--width-divisor 32", "of 32 x 32 pixels"] {
+    for says in [
+        "36 pictures of 3 classes (blue, green, red)",
+        "--width-divisor 32",
+        "--learning-rate 0.05",
+        "of 32 x 32 pixels",
+    ] {
         assert!(card.contains(says), "{says} in {card}");
     }
 }

@@ -28,7 +28,7 @@ pub struct Recipe {
 
     /// The largest step size: it rises to it in a straight line, and falls to nothing in another
     #[arg(long, value_name = "X", default_value_t = 0.1, help_heading = "Training")]
-    pub learning_rate: f32,
+    pub learning_rate: f64,
 
     /// Epochs in which it rises; they need not be whole
     #[arg(long, value_name = "N", default_value_t = 5.0, help_heading = "Training")]
@@ -40,7 +40,7 @@ pub struct Recipe {
 
     /// Share of each target that is spread over all classes
     #[arg(long, value_name = "X", default_value_t = 0.1, help_heading = "Training")]
-    pub label_smoothing: f32,
+    pub label_smoothing: f64,
 
     /// sgd, sgd-momentum, sgd-nesterov, adam, adamw or rmsprop
     #[arg(long, value_name = "NAME", default_value = "sgd-nesterov", help_heading = "Training")]
@@ -129,7 +129,7 @@ impl Recipe {
         let algorithm: Algorithm =
             self.optimizer.parse().map_err(|e| Error::Usage(format!("--optimizer: {e}")))?;
         let config = OptimizerConfig {
-            learning_rate: self.learning_rate,
+            learning_rate: self.learning_rate as f32,
             weight_decay: Some(self.weight_decay),
             ..OptimizerConfig::new(algorithm)
         };
@@ -143,12 +143,12 @@ impl Recipe {
     pub fn schedule(&self, steps_per_epoch: usize) -> Result<OneCycle> {
         let steps = self.epochs.saturating_mul(steps_per_epoch as u64);
         let warmup = (self.warmup_epochs * steps_per_epoch as f64) as u64;
-        OneCycle::new(self.learning_rate, warmup.min(steps - 1), steps)
+        OneCycle::new(self.learning_rate as f32, warmup.min(steps - 1), steps)
             .map_err(|e| Error::Usage(e.to_string()))
     }
 
     /// What is to become small.
     pub fn loss(&self) -> Loss {
-        Loss::CategoricalCrossentropy { label_smoothing: self.label_smoothing }
+        Loss::CategoricalCrossentropy { label_smoothing: self.label_smoothing as f32 }
     }
 }
