@@ -57,7 +57,7 @@ enum Command {
     /// The manifest has the names, shapes and SHA-256 digests, and the preprocessing and the licence that belong to the
     /// weights. The folder can be given wherever a weights file can.
     Convert {
-        /// A .h5, .weights.h5 or .keras file.
+        /// A .h5, .weights.h5, .keras or .safetensors file.
         file: PathBuf,
         /// The folder to make.
         dir: PathBuf,
@@ -67,7 +67,7 @@ enum Command {
     },
     /// Show every tensor of a weights file: layer, shape, type, parameters, smallest, largest, L2 norm.
     Inspect {
-        /// A .h5, .weights.h5 or .keras file, or a converted folder.
+        /// A .h5, .weights.h5, .keras or .safetensors file, or a converted folder.
         file: PathBuf,
         /// Print JSON.
         #[arg(long)]
@@ -75,7 +75,7 @@ enum Command {
     },
     /// Check that a file is a sound VGG16, and say whether it is byte for byte Keras's own.
     Verify {
-        /// A .h5, .weights.h5 or .keras file, or a converted folder.
+        /// A .h5, .weights.h5, .keras or .safetensors file, or a converted folder.
         file: PathBuf,
         /// Print JSON.
         #[arg(long)]

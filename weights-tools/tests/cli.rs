@@ -6,6 +6,8 @@ use std::path::Path;
 use std::process::{Command, Output};
 
 use common::fixture;
+use graft_tensor::{DType, Tensor};
+use graft_weights::{WeightsFile, write_safetensors};
 
 fn weights(args: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_weights")).args(args).env_remove("KERAS_HOME").output().unwrap()
@@ -41,6 +43,22 @@ fn inspect_prints_a_row_for_every_tensor() {
     let json: serde_json::Value = serde_json::from_slice(&json.stdout).unwrap();
     assert_eq!(json[0]["layer"], "block1_conv1");
     assert_eq!((&json[1]["min"], &json[1]["max"]), (&(-1.5).into(), &(-0.625).into()));
+}
+
+#[test]
+fn a_file_in_16_bits_is_inspected_and_converted_as_any_other() {
+    let dir = tempfile::tempdir().unwrap();
+    let (file, folder) = (dir.path().join("small.safetensors"), dir.path().join("small"));
+    let kernel = Tensor::new([2, 3], &[0.5, -1.5, 2.0, 0.0, 1.0, 3.1]).unwrap();
+    let tensors = [("dense.kernel".to_owned(), &kernel)];
+    write_safetensors(&file, Default::default(), &tensors, DType::F16).unwrap();
+    let table = text(&weights(&["inspect", path(&file)]).stdout);
+    assert!(table.contains("dense  kernel") && table.contains("float16"), "{table}");
+    let made = weights(&["convert", path(&file), path(&folder)]);
+    assert!(made.status.success(), "{}", text(&made.stderr));
+    let [one, other] = [&file, &folder].map(|f| WeightsFile::open(f).unwrap());
+    assert_eq!(one.tensor(0).unwrap(), other.tensor(0).unwrap());
+    assert_eq!(one.fingerprint().unwrap(), other.fingerprint().unwrap());
 }
 
 #[test]
