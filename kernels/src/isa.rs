@@ -47,6 +47,8 @@
 use std::fmt;
 use std::sync::OnceLock;
 
+use crate::simd::{Portable, Simd};
+
 /// The environment variable that may lower the choice.
 const VARIABLE: &str = "GRAFT_ISA";
 
@@ -220,26 +222,12 @@ impl Isa {
     pub fn vectorize<R>(self, op: impl FnOnce() -> R) -> R {
         match self {
             #[cfg(target_arch = "x86_64")]
-            Isa::Avx512(_) => {
-                #[target_feature(enable = "avx512f,avx512vl,avx512bw,avx512dq,avx2,fma,f16c")]
-                fn run<R>(op: impl FnOnce() -> R) -> R {
-                    op()
-                }
-                // SAFETY: an `Avx512` is made only where all these features were detected.
-                unsafe { run(op) }
-            }
+            Isa::Avx512(s) => s.vectorize(op),
             #[cfg(target_arch = "x86_64")]
-            Isa::Avx2(_) => {
-                #[target_feature(enable = "avx2,fma,f16c")]
-                fn run<R>(op: impl FnOnce() -> R) -> R {
-                    op()
-                }
-                // SAFETY: an `Avx2` is made only where all these features were detected.
-                unsafe { run(op) }
-            }
+            Isa::Avx2(s) => s.vectorize(op),
             #[cfg(target_arch = "aarch64")]
-            Isa::Neon(_) => op(), // every aarch64 target of Rust's is compiled with NEON
-            Isa::Portable => op(),
+            Isa::Neon(s) => s.vectorize(op),
+            Isa::Portable => Portable.vectorize(op),
         }
     }
 }

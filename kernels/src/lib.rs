@@ -69,6 +69,7 @@ mod parallel;
 pub mod peak;
 pub mod random;
 pub mod relu;
+mod simd;
 pub mod softmax;
 mod window;
 

@@ -24,7 +24,13 @@ pub(crate) struct BlockMut<'a> {
 // SAFETY: a `BlockMut` is an exclusive borrow of its numbers, as a `&mut [f32]` is, and `f32` is `Send`.
 unsafe impl Send for BlockMut<'_> {}
 
-impl BlockMut<'_> {
+impl<'a> BlockMut<'a> {
+    /// All of a row-major matrix of `cols` columns.
+    pub(crate) fn whole(matrix: &'a mut [f32], cols: usize) -> Self {
+        let rows = matrix.len() / cols;
+        Self { start: matrix.as_mut_ptr(), stride: cols, rows, cols, matrix: PhantomData }
+    }
+
     /// Row `i` of the rectangle.
     #[inline(always)]
     pub(crate) fn row(&mut self, i: usize) -> &mut [f32] {

@@ -29,6 +29,7 @@ mod im2col;
 mod patches;
 pub mod reference;
 mod shape;
+mod winograd;
 
 pub use crate::window::Padding;
 pub use algorithm::{Algorithm, UnknownAlgorithm};
@@ -37,6 +38,17 @@ pub use shape::{Conv2dError, Conv2dShape};
 use crate::column_sums::column_sums;
 use crate::gemm::Epilogue;
 use crate::isa::Isa;
+
+/// What happens to a finished sum before it is stored: `y = sum + bias`, then ReLU, then the maximum of each 2×2.
+#[derive(Copy, Clone, Default, Debug)]
+pub struct Finish<'a> {
+    /// One number for each output channel.
+    pub bias: Option<&'a [f32]>,
+    /// Negative results become zero; NaN stays NaN.
+    pub relu: bool,
+    /// Whether of each 2×2 outputs only the largest is stored.
+    pub pool: bool,
+}
 
 /// y = x ∗ w + bias, and then ReLU if asked.
 ///
@@ -59,10 +71,11 @@ pub fn forward(
         return;
     }
     let epilogue = Epilogue { bias, relu };
-    match algorithm {
+    match algorithm.chosen(s) {
         Algorithm::Reference => reference::forward(s, x, w, bias, relu, y),
         Algorithm::Im2colGemm => im2col::forward(s, x, w, epilogue, y),
-        Algorithm::Direct | Algorithm::Auto => direct::forward(isa, s, x, w, epilogue, y),
+        Algorithm::Winograd => winograd::forward(isa, s, x, w, None, Finish { bias, relu, pool: false }, y),
+        _ => direct::forward(isa, s, x, w, epilogue, y),
     }
 }
 
@@ -82,10 +95,11 @@ pub fn backward_input(
     if dx.is_empty() || dy.is_empty() {
         return dx.fill(0.0);
     }
-    match algorithm {
+    match algorithm.chosen(s) {
         Algorithm::Reference => reference::backward_input(s, w, dy, dx),
         Algorithm::Im2colGemm => im2col::backward_input(isa, s, w, dy, dx),
-        Algorithm::Direct | Algorithm::Auto => direct::backward_input(isa, s, w, dy, dx),
+        Algorithm::Winograd => winograd::backward_input(isa, s, w, dy, dx),
+        _ => direct::backward_input(isa, s, w, dy, dx),
     }
 }
 
@@ -105,10 +119,11 @@ pub fn backward_weights(
     if dw.is_empty() || dy.is_empty() {
         return dw.fill(0.0);
     }
-    match algorithm {
+    match algorithm.chosen(s) {
         Algorithm::Reference => reference::backward_weights(s, x, dy, dw),
         Algorithm::Im2colGemm => im2col::backward_weights(s, x, dy, dw),
-        Algorithm::Direct | Algorithm::Auto => direct::backward_weights(isa, s, x, dy, dw),
+        Algorithm::Winograd => winograd::backward_weights(isa, s, x, dy, dw),
+        _ => direct::backward_weights(isa, s, x, dy, dw),
     }
 }
 

@@ -19,8 +19,8 @@
 use std::ops::Range;
 
 use super::Conv2dShape;
-use crate::gemm::pack::Left;
-use crate::gemm::tile::{KC, Panel};
+use crate::gemm::pack::{Left, lines};
+use crate::gemm::tile::{LINE, Panel};
 
 /// The patches of a batch of maps (n, h, w, c).
 #[derive(Copy, Clone)]
@@ -143,17 +143,11 @@ impl<'a> Patches<'a> {
 
 impl Left for Patches<'_> {
     #[inline(always)]
-    fn pack<'p, const MR: usize>(
-        &self,
-        rows: Range<usize>,
-        ks: Range<usize>,
-        scratch: &'p mut [f32],
-    ) -> Panel<'p, MR> {
-        let panel = &mut scratch.as_chunks_mut::<KC>().0[..rows.len()];
-        for (to, pixel) in panel.iter_mut().zip(rows) {
-            self.gather(pixel, ks.clone(), &mut to[..ks.len()]);
-        }
-        Panel::Rows(panel)
+    fn pack<'p>(&self, rows: Range<usize>, ks: Range<usize>, scratch: &'p mut [f32]) -> Panel<'p> {
+        lines(rows, ks, scratch, |pixel, taps, held| {
+            self.gather(pixel, taps, held);
+            None
+        })
     }
 }
 
@@ -167,13 +161,8 @@ pub(super) struct Transposed<'a> {
 
 impl Left for Transposed<'_> {
     #[inline(always)]
-    fn pack<'p, const MR: usize>(
-        &self,
-        rows: Range<usize>,
-        ks: Range<usize>,
-        scratch: &'p mut [f32],
-    ) -> Panel<'p, MR> {
-        let (p, panel) = (&self.patches, &mut scratch.as_chunks_mut::<MR>().0[..ks.len()]);
+    fn pack<'p>(&self, rows: Range<usize>, ks: Range<usize>, scratch: &'p mut [f32]) -> Panel<'p> {
+        let (p, panel) = (&self.patches, &mut scratch.as_chunks_mut::<LINE>().0[..ks.len()]);
         let run = p.kernel[1] * p.c;
         let (ky, offset) = (rows.start / run, rows.start % run);
         // Nearly always the taps of a panel are of one ky, and then lie together for each pixel.
@@ -189,7 +178,7 @@ impl Left for Transposed<'_> {
                 let start = (window.x + column * p.stride[1]) * p.c + offset;
                 let inside = together && start >= pad && start + rows.len() <= pad + row_len;
                 let from =
-                    row.filter(|_| inside).and_then(|row| p.map[row + start - pad..].first_chunk::<MR>());
+                    row.filter(|_| inside).and_then(|row| p.map[row + start - pad..].first_chunk::<LINE>());
                 match from {
                     // A length known to the compiler, a few moves rather than a call; no tile reads beyond its rows.
                     Some(from) => *to = *from,
@@ -197,6 +186,6 @@ impl Left for Transposed<'_> {
                 }
             }
         }
-        Panel::Columns(panel)
+        Panel::Columns { a: panel, first: 0 }
     }
 }

@@ -23,10 +23,11 @@ use rayon::prelude::*;
 
 use super::blocks::block_size;
 use super::pack::{Left, Right};
-use super::tile::{KC, Tile};
-use super::{Epilogue, GemmShape, tile};
+use super::tile::{KC, LINE, WithTile, tile, with_tile};
+use super::{Epilogue, GemmShape};
 use crate::isa::Isa;
 use crate::parallel::{BlockMut, even_parts, for_each_block, with_scratch};
+use crate::simd::Simd;
 
 /// A right operand of up to this many numbers (16 MB) that several rectangles share is packed once for all of them.
 const SHARED: usize = 1 << 22;
@@ -40,70 +41,74 @@ pub(crate) fn multiply<A: Left, B: Right>(
     epilogue: Epilogue<'_>,
     c: &mut [f32],
 ) {
-    match isa {
-        #[cfg(target_arch = "x86_64")]
-        Isa::Avx512(token) => with_tile(isa, tile::avx512::tile(token), shape, a, b, epilogue, c),
-        #[cfg(target_arch = "x86_64")]
-        Isa::Avx2(token) => with_tile(isa, tile::avx2::tile(token), shape, a, b, epilogue, c),
-        #[cfg(target_arch = "aarch64")]
-        Isa::Neon(token) => with_tile(isa, tile::neon::tile(token), shape, a, b, epilogue, c),
-        Isa::Portable => with_tile(isa, tile::portable::tile(), shape, a, b, epilogue, c),
+    with_tile(isa, Product { shape, a, b, epilogue, c });
+}
+
+/// A product, and where it goes.
+struct Product<'a, A, B> {
+    shape: GemmShape,
+    a: &'a A,
+    b: &'a B,
+    epilogue: Epilogue<'a>,
+    c: &'a mut [f32],
+}
+
+impl<A: Left, B: Right> WithTile for Product<'_, A, B> {
+    type Output = ();
+    fn run<S: Simd, const MR: usize, const NR: usize, const NV: usize>(self, s: S) {
+        let Product { shape, a, b, epilogue, c } = self;
+        let GemmShape { n, k, .. } = shape;
+        let size = block_size(shape, MR, NR);
+        let panels = n.div_ceil(NR);
+        let pack = |ks: Range<usize>, cols: Range<usize>, to: &mut [[f32; NR]]| {
+            s.vectorize(
+                #[inline(always)]
+                || b.pack(ks, cols, to),
+            );
+        };
+        let shared = shape.m > size[0] && k * panels * NR <= SHARED;
+        with_scratch(if shared { k * panels * NR } else { 0 }, |packed_b| {
+            let packed_b = packed_b.as_chunks_mut::<NR>().0;
+            packed_b.par_chunks_mut((KC * panels).max(1)).enumerate().for_each(|(block, to)| {
+                pack(block * KC..k.min((block + 1) * KC), 0..n, to);
+            });
+            let packed_b = &*packed_b;
+            for_each_block(c, n, size, |rows, cols, mut block| {
+                let own = cols.len().div_ceil(NR) * if shared { 0 } else { NR * k.min(KC) };
+                with_scratch(own + LINE * KC, |scratch| {
+                    let (own, packed_a) = scratch.split_at_mut(own);
+                    let own = own.as_chunks_mut::<NR>().0;
+                    for first in (0..k.max(1)).step_by(KC) {
+                        let ks = first..k.min(first + KC);
+                        let part = Part {
+                            s,
+                            k,
+                            a,
+                            epilogue,
+                            rows: rows.clone(),
+                            cols: cols.clone(),
+                            ks: ks.clone(),
+                        };
+                        let panels_b = if shared {
+                            &packed_b[first * panels + cols.start / NR * ks.len()..]
+                        } else {
+                            pack(ks, cols.clone(), own);
+                            &*own
+                        };
+                        s.vectorize(
+                            #[inline(always)]
+                            || part.add_to::<MR, NR, NV>(&mut block, panels_b, packed_a),
+                        );
+                    }
+                });
+            });
+        });
     }
 }
 
-fn with_tile<const MR: usize, const NR: usize, A: Left, B: Right>(
-    isa: Isa,
-    tile: Tile<MR, NR>,
-    shape: GemmShape,
-    a: &A,
-    b: &B,
-    epilogue: Epilogue<'_>,
-    c: &mut [f32],
-) {
-    let GemmShape { n, k, .. } = shape;
-    let size = block_size(shape, MR, NR);
-    let panels = n.div_ceil(NR);
-    let pack = |ks: Range<usize>, cols: Range<usize>, to: &mut [[f32; NR]]| {
-        isa.vectorize(
-            #[inline(always)]
-            || b.pack(ks, cols, to),
-        );
-    };
-    let shared = shape.m > size[0] && k * panels * NR <= SHARED;
-    with_scratch(if shared { k * panels * NR } else { 0 }, |packed_b| {
-        let packed_b = packed_b.as_chunks_mut::<NR>().0;
-        packed_b.par_chunks_mut((KC * panels).max(1)).enumerate().for_each(|(block, to)| {
-            pack(block * KC..k.min((block + 1) * KC), 0..n, to);
-        });
-        let packed_b = &*packed_b;
-        for_each_block(c, n, size, |rows, cols, mut block| {
-            let own = cols.len().div_ceil(NR) * if shared { 0 } else { NR * k.min(KC) };
-            with_scratch(own + MR * KC, |scratch| {
-                let (own, packed_a) = scratch.split_at_mut(own);
-                let own = own.as_chunks_mut::<NR>().0;
-                for first in (0..k.max(1)).step_by(KC) {
-                    let ks = first..k.min(first + KC);
-                    let part =
-                        Part { tile, k, a, epilogue, rows: rows.clone(), cols: cols.clone(), ks: ks.clone() };
-                    let panels_b = if shared {
-                        &packed_b[first * panels + cols.start / NR * ks.len()..]
-                    } else {
-                        pack(ks, cols.clone(), own);
-                        &*own
-                    };
-                    isa.vectorize(
-                        #[inline(always)]
-                        || part.add_to(&mut block, panels_b, packed_a),
-                    );
-                }
-            });
-        });
-    });
-}
-
 /// One rectangle of C, and one block of k.
-struct Part<'a, const MR: usize, const NR: usize, A> {
-    tile: Tile<MR, NR>,
+struct Part<'a, S, A> {
+    s: S,
     /// All k of the product.
     k: usize,
     a: &'a A,
@@ -113,18 +118,23 @@ struct Part<'a, const MR: usize, const NR: usize, A> {
     ks: Range<usize>,
 }
 
-impl<const MR: usize, const NR: usize, A: Left> Part<'_, MR, NR, A> {
+impl<S: Simd, A: Left> Part<'_, S, A> {
     /// Adds the products of this block of k to `block`, which is the rectangle.
     #[inline(always)]
-    fn add_to(&self, block: &mut BlockMut<'_>, panels_b: &[[f32; NR]], packed_a: &mut [f32]) {
+    fn add_to<const MR: usize, const NR: usize, const NV: usize>(
+        &self,
+        block: &mut BlockMut<'_>,
+        panels_b: &[[f32; NR]],
+        packed_a: &mut [f32],
+    ) {
         let (rows, cols, depth) = (&self.rows, &self.cols, self.ks.len());
         let (first, last) = (self.ks.start == 0, self.ks.end == self.k);
         let mut acc = [[0.0; NR]; MR];
         for rows_of_tile in even_parts(rows.clone(), MR) {
-            let panel_a = self.a.pack::<MR>(rows_of_tile.clone(), self.ks.clone(), packed_a);
+            let panel_a = self.a.pack(rows_of_tile.clone(), self.ks.clone(), packed_a);
             let acc = &mut acc[..rows_of_tile.len()];
             for (p, start) in cols.clone().step_by(NR).enumerate() {
-                self.tile.run(panel_a, &panels_b[p * depth..][..depth], acc);
+                tile::<S, MR, NR, NV>(self.s, panel_a, &panels_b[p * depth..][..depth], false, acc);
                 let width = NR.min(cols.end - start);
                 for (acc, i) in acc.iter().zip(rows_of_tile.start - rows.start..) {
                     let c = &mut block.row(i)[start - cols.start..][..width];

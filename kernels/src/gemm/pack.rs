@@ -2,7 +2,7 @@
 //!
 //! A tile reads B in rows of NR numbers and A by a column of MR numbers for each k. Neither lies like that in memory,
 //! where rows are thousands of numbers apart (and, at distances of 4 KiB, fall on each other in the cache). So a block
-//! of KC rows of B is copied into panels `[[f32; NR]]`, and the rows of A into a [`Panel`], before the tiles run.
+//! of rows of B is copied into panels `[[f32; NR]]`, and the rows of A into a [`Panel`], before the tiles run.
 //!
 //! A convolution is the same matrix product with a left operand that exists nowhere: its packing gathers the patches
 //! of the picture. Hence the traits: what can be packed can be multiplied.
@@ -14,17 +14,12 @@
 use std::ops::Range;
 
 use super::MatRef;
-use super::tile::{KC, Panel};
+use super::tile::{KC, LINE, Panel};
 
 /// The left operand of a product, (m, k).
 pub(crate) trait Left: Sync {
-    /// Packs these rows (at most MR) and these k (at most KC) into `scratch`, which has room for MR · KC.
-    fn pack<'p, const MR: usize>(
-        &self,
-        rows: Range<usize>,
-        ks: Range<usize>,
-        scratch: &'p mut [f32],
-    ) -> Panel<'p, MR>;
+    /// Packs these rows (at most MR) and these k (at most KC) into `scratch`, which has room for KC lines.
+    fn pack<'p>(&self, rows: Range<usize>, ks: Range<usize>, scratch: &'p mut [f32]) -> Panel<'p>;
 }
 
 /// The right operand of a product, (k, n).
@@ -36,30 +31,46 @@ pub(crate) trait Right: Sync {
 
 impl Left for MatRef<'_> {
     #[inline(always)]
-    fn pack<'p, const MR: usize>(
-        &self,
-        rows: Range<usize>,
-        ks: Range<usize>,
-        scratch: &'p mut [f32],
-    ) -> Panel<'p, MR> {
+    fn pack<'p>(&self, rows: Range<usize>, ks: Range<usize>, scratch: &'p mut [f32]) -> Panel<'p> {
         let [row_stride, col_stride] = self.strides;
         if row_stride == 1 && col_stride != 1 {
-            let panel = &mut scratch.as_chunks_mut::<MR>().0[..ks.len()];
-            for (to, k) in panel.iter_mut().zip(ks) {
+            let a = &mut scratch.as_chunks_mut::<LINE>().0[..ks.len()];
+            for (to, k) in a.iter_mut().zip(ks) {
                 to[..rows.len()].copy_from_slice(&self.data[k * col_stride..][rows.clone()]);
             }
-            return Panel::Columns(panel);
+            return Panel::Columns { a, first: 0 };
         }
-        let panel = &mut scratch.as_chunks_mut::<KC>().0[..rows.len()];
-        for (to, i) in panel.iter_mut().zip(rows) {
+        lines(rows, ks, scratch, |row, ks, held| {
             if col_stride == 1 {
-                to[..ks.len()].copy_from_slice(&self.data[i * row_stride..][ks.clone()]);
-            } else {
-                to.iter_mut().zip(ks.clone()).for_each(|(to, k)| *to = self.at(i, k));
+                return Some(&self.data[row * row_stride..][ks]);
             }
-        }
-        Panel::Rows(panel)
+            held.iter_mut().zip(ks).for_each(|(to, k)| *to = self.at(row, k));
+            None
+        })
     }
+}
+
+/// Rows of A as [`Panel::Lines`]. `row` shows where these k of a row lie in memory, or writes them to the place that it
+/// is given.
+#[inline(always)]
+pub(crate) fn lines<'p, 'a>(
+    rows: Range<usize>,
+    ks: Range<usize>,
+    scratch: &'p mut [f32],
+    row: impl Fn(usize, Range<usize>, &mut [f32]) -> Option<&'a [f32]>,
+) -> Panel<'p> {
+    let (count, mut held) = (rows.len(), [0.0; KC]);
+    let panel = &mut scratch.as_chunks_mut::<LINE>().0[..count * ks.len().div_ceil(LINE)];
+    for (i, at) in rows.enumerate() {
+        let lying = row(at, ks.clone(), &mut held[..ks.len()]);
+        let (whole, tail) = lying.unwrap_or(&held[..ks.len()]).as_chunks::<LINE>();
+        let mut to = panel.iter_mut().skip(i).step_by(count);
+        whole.iter().zip(to.by_ref()).for_each(|(from, to)| *to = *from);
+        if let Some(to) = to.next() {
+            to[..tail.len()].copy_from_slice(tail);
+        }
+    }
+    Panel::Lines(panel)
 }
 
 impl Right for MatRef<'_> {

@@ -1,0 +1,190 @@
+//! The loops around the transforms and the register tile.
+//!
+//! ```text
+//! for each region                                    ≤ some hundred tiles: V stays in L2 or L3
+//!     for each of its tiles                          V = input at the points
+//!     for each panel of NR output channels
+//!         for each point                             its NR × cin filters: L2, or a stream from memory
+//!             for each block of tiles                M = V · U, 128 channels of the sum at a time
+//!         for each tile                              y = output of M, with bias, ReLU, pooling
+//! ```
+//!
+//! Only NR channels are in flight, so that M (36 points × NR channels) stays in L2 however many a layer has.
+//!
+//! Cores share the work in one of two ways. With few filters, each takes *regions* and does everything for them: nothing
+//! is shared but the filters, which fit into its cache. With many (block 4 of VGG16 has 37 MB a layer), every core would
+//! read all of them; so the regions come one after the other, the cores transform its blocks together, and then each
+//! takes *panels*, and reads its own part of the filters only. It makes no difference to the sums, so that the choice may
+//! depend on the number of threads.
+
+use rayon::prelude::*;
+
+use super::input::{plane_lines, transform_tile};
+use super::output::{plane_rows, transform_tiles};
+use super::plan::{Cut, Maps, Region};
+use super::transform::PLANES;
+use crate::conv2d::Finish;
+use crate::gemm::tile::{LINE, Panel, WithTile, tile};
+use crate::parallel::{BlockMut, even_parts, for_each_block, with_scratch};
+use crate::simd::Simd;
+
+/// Terms of a chain of additions before it is added to M. Shorter chains round less: 128 halve the error of 512, for an
+/// access to M in every 128 multiply-adds.
+const CHAIN: usize = 128;
+
+/// Numbers of U up to which each core reads them all, 16 MB: with 56×56 tiles that costs less than sharing V does.
+const OWN_FILTERS: usize = 1 << 22;
+
+/// One pass over all pictures.
+pub(super) struct Pass<'a> {
+    pub(super) m: Maps,
+    pub(super) x: &'a [f32],
+    pub(super) u: &'a [f32],
+    pub(super) finish: Finish<'a>,
+    pub(super) y: &'a mut [f32],
+}
+
+/// What a pass reads, by the tile of an instruction set.
+struct Job<'a, S, const MR: usize, const NR: usize> {
+    s: S,
+    m: Maps,
+    x: &'a [f32],
+    u: &'a [[f32; NR]],
+    finish: Finish<'a>,
+}
+
+impl WithTile for Pass<'_> {
+    type Output = ();
+    fn run<S: Simd, const MR: usize, const NR: usize, const NV: usize>(self, s: S) {
+        let Pass { m, x, u, finish, y } = self;
+        let job = Job::<S, MR, NR> { s, m, x, u: u.as_chunks::<NR>().0, finish };
+        let threads = rayon::current_num_threads();
+        let own = m.cut(own_tiles(&m).min((m.n * m.tiles()[0] * m.tiles()[1]).div_ceil(threads)));
+        if u.len() <= OWN_FILTERS && own.regions(&m) >= threads {
+            job.by_region::<NV>(own, y);
+        } else {
+            job.by_panel::<NV>(m.cut(SHARED_TILES), y);
+        }
+    }
+}
+
+/// Tiles of a region that a core works through alone.
+fn own_tiles(m: &Maps) -> usize {
+    (1 << 14) / m.cin.clamp(128, 256)
+}
+
+/// Tiles of a region that all cores work through: with 512 channels V is 14 MB, and 37 MB of filters are read once for
+/// 50 GFLOP.
+const SHARED_TILES: usize = 196;
+
+impl<S: Simd, const MR: usize, const NR: usize> Job<'_, S, MR, NR> {
+    /// Each core does everything for its regions.
+    fn by_region<const NV: usize>(&self, cut: Cut, y: &mut [f32]) {
+        let (m, pool) = (&self.m, self.finish.pool);
+        let side = if pool { 2 } else { 4 };
+        let part_len = match cut.pictures {
+            1 => cut.rows * side * m.out(pool)[1] * m.cout,
+            pictures => pictures * m.picture_len(pool),
+        };
+        let pictures = y.par_chunks_mut(cut.pictures * m.picture_len(pool)).enumerate();
+        let regions = pictures.flat_map(|(i, y)| {
+            let parts = y.par_chunks_mut(part_len).enumerate();
+            parts.map(move |(part, y)| (cut.region(m, i * cut.pictures, part), y))
+        });
+        regions.for_each(|(region, y)| {
+            let blocks = region.tiles().div_ceil(MR);
+            with_scratch(blocks * self.block_len(), |v| {
+                for (block, v) in v.chunks_exact_mut(self.block_len()).enumerate() {
+                    self.transform_block(&region, block, v);
+                }
+                let mut y = BlockMut::whole(y, m.cout);
+                for panel in 0..m.cout.div_ceil(NR) {
+                    self.panel::<NV>(&region, v, [panel, panel * NR], &mut y);
+                }
+            });
+        });
+    }
+
+    /// All cores work on one region after the other, each for some of the output channels.
+    fn by_panel<const NV: usize>(&self, cut: Cut, y: &mut [f32]) {
+        let (m, pool) = (&self.m, self.finish.pool);
+        let side = if pool { 2 } else { 4 };
+        let part_len = match cut.pictures {
+            1 => cut.rows * side * m.out(pool)[1] * m.cout,
+            pictures => pictures * m.picture_len(pool),
+        };
+        for (i, y) in y.chunks_mut(cut.pictures * m.picture_len(pool)).enumerate() {
+            for (part, y) in y.chunks_mut(part_len).enumerate() {
+                let region = cut.region(m, i * cut.pictures, part);
+                let blocks = region.tiles().div_ceil(MR);
+                with_scratch(blocks * self.block_len(), |v| {
+                    v.par_chunks_exact_mut(self.block_len()).enumerate().for_each(|(block, v)| {
+                        self.transform_block(&region, block, v);
+                    });
+                    let (v, pixels) = (&*v, y.len() / m.cout);
+                    for_each_block(y, m.cout, [pixels, NR], |_, columns, mut y| {
+                        self.panel::<NV>(&region, v, [columns.start / NR, 0], &mut y);
+                    });
+                });
+            }
+        }
+    }
+
+    /// Numbers of V for one block.
+    fn block_len(&self) -> usize {
+        PLANES * plane_lines(self.m.cin, MR) * LINE
+    }
+
+    /// Block `index` of a region at the points.
+    fn transform_block(&self, region: &Region, index: usize, v: &mut [f32]) {
+        let (s, m, v) = (self.s, &self.m, v.as_chunks_mut::<LINE>().0);
+        let tiles = block::<MR>(region, index);
+        with_scratch(m.cin, |zeros| {
+            zeros.fill(0.0);
+            for (row, t) in tiles.clone().enumerate() {
+                s.vectorize(
+                    #[inline(always)]
+                    || transform_tile(s, m, self.x, zeros, region.tile(t), [row, tiles.len()], v),
+                );
+            }
+        });
+    }
+
+    /// The products of one panel of output channels, and what becomes of them. `y` is as in [`transform_tiles`], the panel's
+    /// first channel its number `column`.
+    fn panel<const NV: usize>(
+        &self,
+        region: &Region,
+        v: &[f32],
+        [panel, column]: [usize; 2],
+        y: &mut BlockMut<'_>,
+    ) {
+        let (s, m, tiles) = (self.s, &self.m, region.tiles());
+        let stride = plane_rows(tiles);
+        let u = &self.u[panel * PLANES * m.cin..][..PLANES * m.cin];
+        with_scratch(PLANES * stride * NR, |products| {
+            let products = products.as_chunks_mut::<NR>().0;
+            for (point, u) in u.chunks_exact(m.cin).enumerate() {
+                for (index, v) in v.chunks_exact(self.block_len()).enumerate() {
+                    let rows = block::<MR>(region, index);
+                    let lines = plane_lines(m.cin, rows.len());
+                    let v = &v.as_chunks::<LINE>().0[point * lines..][..lines];
+                    let c = &mut products[point * stride + rows.start..][..rows.len()];
+                    for (chain, u) in u.chunks(CHAIN).enumerate() {
+                        let a = Panel::Lines(&v[chain * (CHAIN / LINE) * rows.len()..]);
+                        tile::<S, MR, NR, NV>(s, a, u, chain > 0, c);
+                    }
+                }
+            }
+            s.vectorize(
+                #[inline(always)]
+                || transform_tiles::<S, NR, NV>(s, m, region, products, self.finish, [panel * NR, column], y),
+            );
+        });
+    }
+}
+
+/// The tiles of block `index` of a region.
+fn block<const MR: usize>(region: &Region, index: usize) -> std::ops::Range<usize> {
+    even_parts(0..region.tiles(), MR).nth(index).expect("as many blocks as the tiles need")
+}

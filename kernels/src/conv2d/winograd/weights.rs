@@ -1,0 +1,282 @@
+//! The gradient of the filters at the points: dw = Aᵀ [ Σ over tiles (Bᵀ x B) ⊙ (G dy Gᵀ) ] A, F(3×3, 4×4).
+//!
+//! For each point it is a matrix product again, (cin, tiles) · (tiles, cout), whose sums run over all tiles of the batch:
+//!
+//! ```text
+//! for each chunk of tiles, in order                              X and Y at the points stay in L2 or L3
+//!     X[16 of cin][point][tile][16] = x at the points            in parallel over channels
+//!     Y[NR of cout][point][tile][NR] = dy at the points
+//!     for each piece of dw, 16 to 64 of cin × NR of cout         in parallel
+//!         for each point                                         M = Xᵀ · Y
+//!         sums of the piece += Aᵀ M A
+//! dw = the sums, in their own order
+//! ```
+//!
+//! Chunks are added in order, and where they lie depends on the shape alone: the bits stay the same on any number of
+//! threads. M is one chunk's; it is taken back to taps at once, in f64, where the divisors of both axes are applied.
+
+use rayon::prelude::*;
+
+use super::input::transform_channels;
+use super::plan::{Cut, Maps, Region, Tile};
+use super::transform::{DIVISORS, OUT, PLANES, POINTS, TAPS, gradient, taps};
+use crate::conv2d::Conv2dShape;
+use crate::gemm::tile::{LINE, Panel, WithTile, tile, with_tile};
+use crate::isa::Isa;
+use crate::parallel::{even_parts, with_scratch};
+use crate::simd::Simd;
+
+/// Tiles of a chunk at most.
+const CHUNK: usize = 98;
+
+/// dw from x and dy.
+pub(in crate::conv2d) fn backward_weights(isa: Isa, s: &Conv2dShape, x: &[f32], dy: &[f32], dw: &mut [f32]) {
+    with_tile(isa, Gradient { m: Maps::forward(s), x, dy, dw });
+}
+
+struct Gradient<'a> {
+    m: Maps,
+    x: &'a [f32],
+    dy: &'a [f32],
+    dw: &'a mut [f32],
+}
+
+/// Lines of input channels of a piece of dw: 64 channels, so that Y is read a fourth as often as with 16; fewer where
+/// there would not be enough pieces for all cores.
+fn lines_of_piece(lines: usize, panels: usize) -> usize {
+    let mut piece = 4;
+    while piece > 1 && lines.div_ceil(piece) * panels < 8 {
+        piece /= 2;
+    }
+    piece
+}
+
+impl WithTile for Gradient<'_> {
+    type Output = ();
+    fn run<S: Simd, const MR: usize, const NR: usize, const NV: usize>(self, s: S) {
+        let Gradient { m, x, dy, dw } = self;
+        let cut = m.cut(CHUNK);
+        // Of each point; odd, so that the points of one tile do not compete for a few places of L1.
+        let stride = (cut.pictures * cut.rows * m.tiles()[1]) | 1;
+        let [x_len, y_len] = [LINE, NR].map(|width| PLANES * stride * width);
+        let (lines, panels) = (m.cin.div_ceil(LINE), m.cout.div_ceil(NR));
+        let piece = lines_of_piece(lines, panels);
+        let sums_len = TAPS * TAPS * piece * LINE * NR;
+        let pieces = lines.div_ceil(piece) * panels;
+        with_scratch(m.cin + lines * x_len + panels * y_len + pieces * sums_len, |scratch| {
+            let (zeros, rest) = scratch.split_at_mut(m.cin);
+            let (x_points, rest) = rest.split_at_mut(lines * x_len);
+            let (y_points, sums) = rest.split_at_mut(panels * y_len);
+            zeros.fill(0.0);
+            sums.fill(0.0);
+            for region in regions(&m, cut) {
+                let x_parts = x_points.par_chunks_exact_mut(x_len).enumerate();
+                let y_parts = y_points.par_chunks_exact_mut(y_len).enumerate();
+                rayon::join(
+                    || {
+                        x_parts
+                            .for_each(|(line, to)| x_at_points(s, &m, &region, (x, zeros), line, stride, to))
+                    },
+                    || y_parts.for_each(|(p, to)| dy_at_points::<S, NR>(s, &m, &region, dy, p, stride, to)),
+                );
+                let (x_points, y_points) = (&*x_points, &*y_points);
+                sums.par_chunks_exact_mut(sums_len).enumerate().for_each(|(index, sums)| {
+                    let (first, panel) = (index / panels * piece, index % panels);
+                    let x = &x_points[first * x_len..lines.min(first + piece) * x_len];
+                    let y = &y_points[panel * y_len..][..y_len];
+                    add_chunk::<S, MR, NR, NV>(s, [region.tiles(), stride], x, y, sums);
+                });
+            }
+            spread::<NR>(&m, piece * LINE, sums, dw);
+        });
+    }
+}
+
+/// All regions, in order.
+fn regions(m: &Maps, cut: Cut) -> impl Iterator<Item = Region> {
+    let parts = m.tiles()[0].div_ceil(cut.rows);
+    (0..m.n)
+        .step_by(cut.pictures)
+        .flat_map(move |first| (0..parts).map(move |part| cut.region(m, first, part)))
+}
+
+/// Channels `16·line..` of x at the points: `to[point][tile][16]`, `stride` tiles a point.
+fn x_at_points<S: Simd>(
+    s: S,
+    m: &Maps,
+    region: &Region,
+    (x, zeros): (&[f32], &[f32]),
+    line: usize,
+    stride: usize,
+    to: &mut [f32],
+) {
+    let to = to.as_chunks_mut::<LINE>().0;
+    s.vectorize(
+        #[inline(always)]
+        || {
+            for t in 0..region.tiles() {
+                transform_channels(s, m, x, zeros, region.tile(t), line, [t, stride], to);
+            }
+        },
+    );
+}
+
+/// Channels `NR·panel..` of dy at the points: `to[point][tile][NR]`, `stride` tiles a point.
+fn dy_at_points<S: Simd, const NR: usize>(
+    s: S,
+    m: &Maps,
+    region: &Region,
+    dy: &[f32],
+    panel: usize,
+    stride: usize,
+    to: &mut [f32],
+) {
+    let to = to.as_chunks_mut::<NR>().0;
+    s.vectorize(
+        #[inline(always)]
+        || {
+            for t in 0..region.tiles() {
+                let mut padded = [[0.0; NR]; OUT * OUT];
+                let d = gradients(m, dy, region.tile(t), panel * NR, &mut padded);
+                transform_gradients(s, d, [t, stride], to);
+            }
+        },
+    );
+}
+
+/// NR channels of the 4×4 gradients of a tile, where they lie; what is outside the output, or less than NR, in `padded`,
+/// which holds zeros.
+#[inline(always)]
+fn gradients<'a, const NR: usize>(
+    m: &Maps,
+    dy: &'a [f32],
+    tile: Tile,
+    first: usize,
+    padded: &'a mut [[f32; NR]; OUT * OUT],
+) -> [&'a [f32; NR]; OUT * OUT] {
+    let width = NR.min(m.cout - first);
+    let [top, left] = [tile.row * OUT, tile.column * OUT];
+    let mut i = 0;
+    padded.each_mut().map(
+        #[inline(always)]
+        |padded| {
+            let [y, x] = [top + i / OUT, left + i % OUT];
+            i += 1;
+            if y < m.out_h && x < m.out_w {
+                let from = &dy[((tile.picture * m.out_h + y) * m.out_w + x) * m.cout + first..][..width];
+                if let Ok(whole) = from.try_into() {
+                    return whole;
+                }
+                padded[..width].copy_from_slice(from);
+            }
+            &*padded
+        },
+    )
+}
+
+/// G dy Gᵀ: point `p` goes to row `p * stride + at` of `to`.
+#[inline(always)]
+fn transform_gradients<S: Simd, const NR: usize>(
+    s: S,
+    d: [&[f32; NR]; OUT * OUT],
+    [at, stride]: [usize; 2],
+    to: &mut [[f32; NR]],
+) {
+    for lane in (0..NR).step_by(S::LANES) {
+        let mut columns = [[s.splat(0.0); OUT]; POINTS];
+        for x in 0..OUT {
+            let column: [S::V; OUT] = std::array::from_fn(
+                #[inline(always)]
+                |y| s.load(&d[y * OUT + x][lane..]),
+            );
+            let column = gradient(s, column);
+            for i in 0..POINTS {
+                columns[i][x] = column[i];
+            }
+        }
+        for i in 0..POINTS {
+            let row = gradient(s, columns[i]);
+            for j in 0..POINTS {
+                s.store(row[j], &mut to[(i * POINTS + j) * stride + at][lane..]);
+            }
+        }
+    }
+}
+
+/// Adds one chunk to a piece of dw, `sums[tap][channel of x][NR]`; `x` is `[line][point][tile][16]`.
+fn add_chunk<S: Simd, const MR: usize, const NR: usize, const NV: usize>(
+    s: S,
+    [tiles, stride]: [usize; 2],
+    x: &[f32],
+    y: &[f32],
+    sums: &mut [f32],
+) {
+    let (x, y, sums) = (x.as_chunks::<LINE>().0, y.as_chunks::<NR>().0, sums.as_chunks_mut::<NR>().0);
+    // The last piece may have fewer.
+    let channels = x.len() / y.len() * LINE;
+    with_scratch(PLANES * channels * NR, |products| {
+        let products = products.as_chunks_mut::<NR>().0;
+        for (point, c) in products.chunks_exact_mut(channels).enumerate() {
+            let b = &y[point * stride..][..tiles];
+            for (x, c) in x.chunks_exact(y.len()).zip(c.chunks_exact_mut(LINE)) {
+                let a = &x[point * stride..][..tiles];
+                for rows in even_parts(0..LINE, MR) {
+                    tile::<S, MR, NR, NV>(s, Panel::Columns { a, first: rows.start }, b, false, &mut c[rows]);
+                }
+            }
+        }
+        let of_tap = sums.len() / (TAPS * TAPS);
+        s.vectorize(
+            #[inline(always)]
+            || add_taps(products, channels, of_tap, sums),
+        );
+    });
+}
+
+/// Aᵀ M A, both divisors applied, added to the taps.
+#[inline(always)]
+fn add_taps<const NR: usize>(products: &[[f32; NR]], channels: usize, of_tap: usize, sums: &mut [[f32; NR]]) {
+    let mut found = [[0.0; NR]; TAPS * TAPS];
+    for channel in 0..channels {
+        let m: [&[f32; NR]; PLANES] = std::array::from_fn(
+            #[inline(always)]
+            |point| &products[point * channels + channel],
+        );
+        for lane in 0..NR {
+            let mut columns = [[0.0; POINTS]; TAPS];
+            for x in 0..POINTS {
+                let mut column = [0.0; POINTS];
+                for y in 0..POINTS {
+                    column[y] = f64::from(m[y * POINTS + x][lane]) * (1.0 / (DIVISORS[y] * DIVISORS[x]));
+                }
+                let column = taps(column);
+                for i in 0..TAPS {
+                    columns[i][x] = column[i];
+                }
+            }
+            for i in 0..TAPS {
+                let row = taps(columns[i]);
+                for j in 0..TAPS {
+                    found[i * TAPS + j][lane] = row[j] as f32;
+                }
+            }
+        }
+        for (tap, found) in found.iter().enumerate() {
+            let to = &mut sums[tap * of_tap + channel];
+            to.iter_mut().zip(found).for_each(|(to, found)| *to += found);
+        }
+    }
+}
+
+/// dw (3, 3, cin, cout), from the sums of its pieces, each of `channels` input channels and NR output channels.
+fn spread<const NR: usize>(m: &Maps, channels: usize, sums: &[f32], dw: &mut [f32]) {
+    let (panels, of_tap) = (m.cout.div_ceil(NR), channels * NR);
+    dw.par_chunks_exact_mut(m.cout).enumerate().for_each(|(row, dw)| {
+        let (tap, channel) = (row / m.cin, row % m.cin);
+        for (panel, dw) in dw.chunks_mut(NR).enumerate() {
+            let piece = channel / channels * panels + panel;
+            let from = piece * TAPS * TAPS * of_tap + tap * of_tap + channel % channels * NR;
+            dw.copy_from_slice(&sums[from..][..dw.len()]);
+        }
+    });
+}

@@ -1,0 +1,198 @@
+//! The register tile: the one loop in which nearly all the time of a network is spent.
+//!
+//! A tile is a rectangle of C that fits into the registers, MR rows of NR columns. For each k it takes one column of
+//! A and one row of B, and adds their outer product:
+//!
+//! ```text
+//!              b[k][0..NR]            NV vectors
+//!            ┌────────────┐
+//!  a[0][k] · │ acc[0][..] │          MR × NR multiply-adds for MR + NR numbers read:
+//!  a[1][k] · │ acc[1][..] │          the larger the tile, the less memory it needs
+//!     ⋮      │     ⋮      │
+//!            └────────────┘
+//! ```
+//!
+//! The loop is written once, over [`Simd`]; the instruction set decides how large a rectangle fits ([`with_tile`]):
+//!
+//! | | registers | tile | accumulators + b + a |
+//! |---|---|---|---|
+//! | AVX-512 | 32 of 16 floats | 14 × 32 | 28 + 2 + 1 |
+//! | AVX2 + FMA | 16 of 8 | 6 × 16 | 12 + 2 + 1 |
+//! | NEON | 32 of 4 | 6 × 16 | 24 + 4 + 1 |
+//! | portable, as SSE2 | 16 of 4 | 4 × 8 | 8 + 2 + 1 |
+//!
+//! Per k, AVX-512 makes 2 loads of b, 14 broadcasts of a and 28 fused multiply-adds. A CPU that starts one 512-bit
+//! multiply-add a cycle (AMD Zen 4) or two (Zen 5, Intel servers) can load twice a cycle, so the multiplier is the limit,
+//! as it is for AVX2 (2 + 6 loads, 12 multiply-adds). The fused ones have more than the 8 to 10 independent accumulators
+//! that hide the latency of a multiply-add (4 to 5 cycles, two started in each). The portable one has just 8; each costs
+//! a multiplication and an addition, so fewer are needed to keep the units busy.
+//!
+//! # The order of sums
+//!
+//! Output (i, j) is the chain `acc = a·b + acc` over the k of one call, from zero and in order; which tile computes
+//! it, in which row or lane, makes no difference. That chain is what [`tile`] promises, and what the tests of
+//! batches and threads rely on: the fused tiles (all but portable, which rounds the product first) agree bit for bit.
+
+use crate::isa::Isa;
+use crate::simd::{Portable, Simd};
+
+/// How many k one block has: the length of one chain of additions.
+///
+/// Long enough that adding a finished tile to C (about 2 accesses a number) is small against 256 multiply-adds; short
+/// enough that 14 rows of A (14 KB) stay in an L1 of 32 KB, and that rounding errors stay small.
+pub(crate) const KC: usize = 256;
+
+/// Numbers of a cache line.
+pub(crate) const LINE: usize = 16;
+
+/// At most MR rows of A, for the k of one call, in the layout that was cheaper to make.
+#[derive(Copy, Clone)]
+pub(crate) enum Panel<'a> {
+    /// 16 k of the first row, 16 of the second, and so on for all rows; then the next 16 k. A row's numbers are copied a
+    /// cache line at a time, and a tile finds all of its rows at distances known to the compiler.
+    Lines(&'a [[f32; LINE]]),
+    /// `a[k][first + i]`: columns of A, each in a cache line.
+    Columns {
+        /// A line for each k.
+        a: &'a [[f32; LINE]],
+        /// Where the first row is in each.
+        first: usize,
+    },
+}
+
+/// Work that is done by tiles of MR rows and NR columns, which are NV registers.
+pub(crate) trait WithTile {
+    /// What it gives.
+    type Output;
+
+    /// Does it.
+    fn run<S: Simd, const MR: usize, const NR: usize, const NV: usize>(self, s: S) -> Self::Output;
+}
+
+/// Does `work` by the tile that suits this instruction set.
+pub(crate) fn with_tile<W: WithTile>(isa: Isa, work: W) -> W::Output {
+    match isa {
+        #[cfg(target_arch = "x86_64")]
+        Isa::Avx512(s) => work.run::<_, 14, 32, 2>(s),
+        #[cfg(target_arch = "x86_64")]
+        Isa::Avx2(s) => work.run::<_, 6, 16, 2>(s),
+        #[cfg(target_arch = "aarch64")]
+        Isa::Neon(s) => work.run::<_, 6, 16, 4>(s),
+        Isa::Portable => work.run::<_, 4, 8, 2>(Portable),
+    }
+}
+
+/// `c[i][j] = Σ a[i][k]·b[k][j]` over all k of `b`, for the rows of `c`, at most MR; or that sum added to `c`.
+#[inline(never)]
+pub(crate) fn tile<S: Simd, const MR: usize, const NR: usize, const NV: usize>(
+    s: S,
+    a: Panel<'_>,
+    b: &[[f32; NR]],
+    add: bool,
+    c: &mut [[f32; NR]],
+) {
+    const { assert!(MR <= 14 && NR == NV * S::LANES) };
+    s.vectorize(
+        #[inline(always)]
+        || match c.len() {
+            // A number of rows that the compiler knows, so that the accumulators are registers.
+            1 => rows::<S, 1, NR, NV>(s, a, b, add, c),
+            2 => rows::<S, 2, NR, NV>(s, a, b, add, c),
+            3 => rows::<S, 3, NR, NV>(s, a, b, add, c),
+            4 => rows::<S, 4, NR, NV>(s, a, b, add, c),
+            5 if MR >= 5 => rows::<S, 5, NR, NV>(s, a, b, add, c),
+            6 if MR >= 6 => rows::<S, 6, NR, NV>(s, a, b, add, c),
+            7 if MR >= 7 => rows::<S, 7, NR, NV>(s, a, b, add, c),
+            8 if MR >= 8 => rows::<S, 8, NR, NV>(s, a, b, add, c),
+            9 if MR >= 9 => rows::<S, 9, NR, NV>(s, a, b, add, c),
+            10 if MR >= 10 => rows::<S, 10, NR, NV>(s, a, b, add, c),
+            11 if MR >= 11 => rows::<S, 11, NR, NV>(s, a, b, add, c),
+            12 if MR >= 12 => rows::<S, 12, NR, NV>(s, a, b, add, c),
+            13 if MR >= 13 => rows::<S, 13, NR, NV>(s, a, b, add, c),
+            14 if MR >= 14 => rows::<S, 14, NR, NV>(s, a, b, add, c),
+            other => unreachable!("a tile of {other} rows"),
+        },
+    );
+}
+
+#[inline(always)]
+fn rows<S: Simd, const R: usize, const NR: usize, const NV: usize>(
+    s: S,
+    a: Panel<'_>,
+    b: &[[f32; NR]],
+    add: bool,
+    c: &mut [[f32; NR]],
+) {
+    let c = c.first_chunk_mut::<R>().expect("R rows of C");
+    let mut acc = [[s.splat(0.0); NV]; R];
+    match a {
+        Panel::Lines(a) => {
+            let (lines, tail) = (a.as_chunks::<R>().0, b.len() % LINE);
+            let (whole, b_tail) = b.as_chunks::<LINE>();
+            for (a, b) in lines.iter().zip(whole) {
+                for k in 0..LINE {
+                    outer_product(
+                        s,
+                        #[inline(always)]
+                        |i| a[i][k],
+                        &b[k],
+                        &mut acc,
+                    );
+                }
+            }
+            if tail > 0 {
+                let a = &lines[whole.len()];
+                for (k, b) in (0..LINE).zip(b_tail) {
+                    outer_product(
+                        s,
+                        #[inline(always)]
+                        |i| a[i][k],
+                        b,
+                        &mut acc,
+                    );
+                }
+            }
+        }
+        Panel::Columns { a, first } => {
+            assert!(first <= LINE - R && a.len() == b.len());
+            for (a, b) in a.iter().zip(b) {
+                let a = a[first..].first_chunk::<R>().expect("R rows in a line");
+                outer_product(
+                    s,
+                    #[inline(always)]
+                    |i| a[i],
+                    b,
+                    &mut acc,
+                );
+            }
+        }
+    }
+    for (c, acc) in c.iter_mut().zip(acc) {
+        for (c, mut acc) in c.chunks_exact_mut(S::LANES).zip(acc) {
+            if add {
+                acc = s.add(s.load(c), acc);
+            }
+            s.store(acc, c);
+        }
+    }
+}
+
+/// `acc[i][j] += a(i)·b[j]`.
+#[inline(always)]
+fn outer_product<S: Simd, const R: usize, const NR: usize, const NV: usize>(
+    s: S,
+    a: impl Fn(usize) -> f32,
+    b: &[f32; NR],
+    acc: &mut [[S::V; NV]; R],
+) {
+    let b: [S::V; NV] = std::array::from_fn(
+        #[inline(always)]
+        |j| s.load(&b[j * S::LANES..]),
+    );
+    for i in 0..R {
+        let a = s.splat(a(i));
+        for j in 0..NV {
+            acc[i][j] = s.mul_add(a, b[j], acc[i][j]);
+        }
+    }
+}
