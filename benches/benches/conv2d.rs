@@ -5,7 +5,7 @@
 
 use graft_benches::{Check, Criterion, Flops, Sheet, Variant, data, flops, isas, run_rated, shapes};
 use graft_kernels::Isa;
-use graft_kernels::conv2d::{self, Algorithm, Conv2dShape, Padding, reference};
+use graft_kernels::conv2d::{self, Algorithm, Conv2dShape, Finish, Padding, reference};
 
 fn main() {
     run_rated(|c, sheet| {
@@ -61,7 +61,7 @@ fn ladder(c: &mut Criterion, sheet: &mut Sheet, name: &str, s: &Conv2dShape, run
             group.finish();
         };
     product("forward", (forward_check(s, &o), &mut y), &|algorithm, isa, y| {
-        conv2d::forward(isa, algorithm, s, &o.x, &o.w, None, false, y);
+        conv2d::forward(isa, algorithm, s, &o.x, &o.w, None, Finish::default(), y);
     });
     product("backward_input", (backward_input_check(s, &o), &mut dx), &|algorithm, isa, dx| {
         conv2d::backward_input(isa, algorithm, s, &o.w, &o.dy, dx);

@@ -7,7 +7,7 @@
 
 use graft_benches::{Check, Criterion, Flops, Sheet, Variant, data, flops, isas, run_rated};
 use graft_kernels::Isa;
-use graft_kernels::conv2d::{self, Algorithm, Conv2dShape, Padding};
+use graft_kernels::conv2d::{self, Algorithm, Conv2dShape, Finish, Padding};
 use graft_kernels::gemm::{Epilogue, GemmShape, MatRef, gemm, reference};
 
 /// m, n, k: two squares; block1_conv1 and 2, block3_conv2 and block5_conv1; a dense head at batch 32; fc2 for one
@@ -39,7 +39,7 @@ fn product(c: &mut Criterion, sheet: &mut Sheet, s: GemmShape) {
         Conv2dShape::new([1, m, 1, k], [1, 1, k, n], [1, 1], Padding::Valid).expect("a small product");
     let library = Variant { name: "matrixmultiply".to_owned(), isa: None };
     sheet.measure((&name, &mut group), library, count, (&check, &mut out), |c| {
-        conv2d::forward(Isa::Portable, Algorithm::Im2colGemm, &one_by_one, &a, &b, None, false, c);
+        conv2d::forward(Isa::Portable, Algorithm::Im2colGemm, &one_by_one, &a, &b, None, Finish::default(), c);
     });
     for isa in isas() {
         let ours = Variant { name: isa.name().to_owned(), isa: Some(isa) };

@@ -3,7 +3,7 @@
 mod support;
 
 use graft_kernels::Isa;
-use graft_kernels::conv2d::{self, Algorithm, Conv2dShape, Padding};
+use graft_kernels::conv2d::{self, Algorithm, Conv2dShape, Finish, Padding};
 use support::{
     Verdict, bits, every_isa, exact, floats, integers, pick, poisoned, same_on_any_pool, stream, within,
 };
@@ -30,7 +30,8 @@ impl Convolution for Ours {
         relu: bool,
         y: &mut [f32],
     ) {
-        conv2d::forward(self.0, self.1, s, x, w, bias, relu, y);
+        let finish = Finish { bias, relu, pool: false };
+        conv2d::forward(self.0, self.1, s, x, w, None, finish, y);
     }
     fn backward_input(&self, s: &Conv2dShape, w: &[f32], dy: &[f32], dx: &mut [f32]) {
         conv2d::backward_input(self.0, self.1, s, w, dy, dx);

@@ -8,24 +8,28 @@
 //!
 //! 1. [`mod@reference`]: what a convolution is, in seven loops.
 //! 2. `im2col`: the observation that it is a matrix product, and a library that multiplies.
-//! 3. `direct`: the same product, by our own tile, without the matrix.
+//! 3. `direct`: the same product, by our own tile, without the matrix; `first_layer`, where that reads the picture itself.
+//! 4. `winograd`: a quarter of the multiplications.
 //!
-//! `patches` is the matrix they speak of. Bias and ReLU are applied as the last sum is stored, while it is in
+//! `patches` is the matrix that 2 and 3 speak of. Bias and ReLU are applied as the last sum is stored, while it is in
 //! a register or in L1: a pass over the output less. All of them let NaN through.
 //!
 //! ```
-//! use graft_kernels::{Isa, conv2d::{self, Algorithm, Conv2dShape, Padding}};
+//! use graft_kernels::{Isa, conv2d::{self, Algorithm, Conv2dShape, Finish, Padding}};
 //! let s = Conv2dShape::new([1, 2, 2, 1], [2, 2, 1, 1], [1, 1], Padding::Valid)?;
 //! let (x, w) = ([1.0, 2.0, 3.0, 4.0], [1.0, 1.0, 1.0, -5.0]);
 //! let mut y = [f32::NAN];
-//! conv2d::forward(Isa::best(), Algorithm::Auto, &s, &x, &w, Some(&[15.0]), true, &mut y);
+//! let finish = Finish { bias: Some(&[15.0]), relu: true, pool: false };
+//! conv2d::forward(Isa::best(), Algorithm::Auto, &s, &x, &w, None, finish, &mut y);
 //! assert_eq!(y, [1.0]); // 1 + 2 + 3 - 20 + 15
 //! # Ok::<(), graft_kernels::conv2d::Conv2dError>(())
 //! ```
 
 mod algorithm;
 mod direct;
+mod first_layer;
 mod im2col;
+mod kept;
 mod patches;
 pub mod reference;
 mod shape;
@@ -33,11 +37,14 @@ mod winograd;
 
 pub use crate::window::Padding;
 pub use algorithm::{Algorithm, UnknownAlgorithm};
+pub use kept::KeptFilters;
 pub use shape::{Conv2dError, Conv2dShape};
 
 use crate::column_sums::column_sums;
 use crate::gemm::Epilogue;
 use crate::isa::Isa;
+use crate::max_pool2d;
+use crate::parallel::with_scratch;
 
 /// What happens to a finished sum before it is stored: `y = sum + bias`, then ReLU, then the maximum of each 2×2.
 #[derive(Copy, Clone, Default, Debug)]
@@ -50,7 +57,8 @@ pub struct Finish<'a> {
     pub pool: bool,
 }
 
-/// y = x ∗ w + bias, and then ReLU if asked.
+/// y = x ∗ w, then bias, ReLU and pooling as `finish` says; y: (n, out_h, out_w, cout), height and width halved (rounded
+/// down) if it is pooled. `kept` is what [`KeptFilters::new`] made of `w`, if that was worth while.
 ///
 /// # Panics
 /// If a slice has not the length that `s` gives it.
@@ -61,22 +69,36 @@ pub fn forward(
     s: &Conv2dShape,
     x: &[f32],
     w: &[f32],
-    bias: Option<&[f32]>,
-    relu: bool,
+    kept: Option<&KeptFilters>,
+    finish: Finish<'_>,
     y: &mut [f32],
 ) {
-    check(s, [("x", x.len(), s.x_len()), ("w", w.len(), s.w_len()), ("y", y.len(), s.y_len())]);
-    assert!(bias.is_none_or(|b| b.len() == s.cout), "conv2d {s:?}: one bias for each output channel");
+    let y_len = if finish.pool { s.pooled_len() } else { s.y_len() };
+    check(s, [("x", x.len(), s.x_len()), ("w", w.len(), s.w_len()), ("y", y.len(), y_len)]);
+    assert!(finish.bias.is_none_or(|b| b.len() == s.cout), "conv2d {s:?}: one bias for each output channel");
     if y.is_empty() {
         return;
     }
+    let algorithm = algorithm.chosen(s);
+    if algorithm == Algorithm::Winograd {
+        let kept = kept.and_then(|kept| kept.at_points(isa, s));
+        return winograd::forward(isa, s, x, w, kept, finish, y);
+    }
+    let Finish { bias, relu, pool } = finish;
     let epilogue = Epilogue { bias, relu };
-    match algorithm.chosen(s) {
+    let unpooled = |y: &mut [f32]| match algorithm {
         Algorithm::Reference => reference::forward(s, x, w, bias, relu, y),
         Algorithm::Im2colGemm => im2col::forward(s, x, w, epilogue, y),
-        Algorithm::Winograd => winograd::forward(isa, s, x, w, None, Finish { bias, relu, pool: false }, y),
+        _ if first_layer::can(s) => first_layer::forward(isa, s, x, w, epilogue, y),
         _ => direct::forward(isa, s, x, w, epilogue, y),
+    };
+    if !pool {
+        return unpooled(y);
     }
+    with_scratch(s.y_len(), |map| {
+        unpooled(map);
+        max_pool2d::forward(isa, &s.pooled(), map, y);
+    });
 }
 
 /// dx, the gradient of the input, from dy.

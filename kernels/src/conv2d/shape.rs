@@ -1,5 +1,6 @@
 //! The sizes of a convolution.
 
+use crate::max_pool2d::Pool2dShape;
 use crate::window::{Padding, too_long, too_many};
 
 /// A convolution cannot have these sizes.
@@ -130,6 +131,17 @@ impl Conv2dShape {
     /// Pixels of the whole output.
     pub fn pixels(&self) -> usize {
         self.n * self.out_h() * self.out_w()
+    }
+
+    /// The pooling by 2×2 that may follow.
+    pub fn pooled(&self) -> Pool2dShape {
+        let (h, w) = (self.out_h(), self.out_w());
+        Pool2dShape { n: self.n, h, w, c: self.cout, pool: [2, 2], stride: [2, 2], padding: Padding::Valid }
+    }
+
+    /// Numbers of the output after that pooling.
+    pub(super) fn pooled_len(&self) -> usize {
+        self.n * (self.out_h() / 2) * (self.out_w() / 2) * self.cout
     }
 
     /// Numbers of the input under one window: kh · kw · cin.

@@ -45,6 +45,12 @@ pub(crate) const KC: usize = 256;
 /// Numbers of a cache line.
 pub(crate) const LINE: usize = 16;
 
+/// Channels of a picture.
+pub(crate) const RGB: usize = 3;
+
+/// Height and width of the window of [`Panel::Pixels`].
+pub(crate) const TAPS: usize = 3;
+
 /// At most MR rows of A, for the k of one call, in the layout that was cheaper to make.
 #[derive(Copy, Clone)]
 pub(crate) enum Panel<'a> {
@@ -58,6 +64,29 @@ pub(crate) enum Panel<'a> {
         /// Where the first row is in each.
         first: usize,
     },
+    /// Three rows of pixels: row i of A is what a window of 3×3 sees from pixel i on, `a[ky][i + kx][c]`.
+    Pixels([&'a [[f32; RGB]]; TAPS]),
+}
+
+/// The rows of C that a tile writes: the first of every `stride` rows of some memory.
+pub(crate) struct Rows<'a, const NR: usize> {
+    c: &'a mut [[f32; NR]],
+    count: usize,
+    stride: usize,
+}
+
+impl<'a, const NR: usize> Rows<'a, NR> {
+    /// All of `c`.
+    #[inline(always)]
+    pub(crate) fn all(c: &'a mut [[f32; NR]]) -> Self {
+        Self { count: c.len(), c, stride: 1 }
+    }
+
+    /// `count` rows of `c`, the first and every `stride`-th after it.
+    #[inline(always)]
+    pub(crate) fn every(c: &'a mut [[f32; NR]], count: usize, stride: usize) -> Self {
+        Self { c, count, stride }
+    }
 }
 
 /// Work that is done by tiles of MR rows and NR columns, which are NV registers.
@@ -89,12 +118,12 @@ pub(crate) fn tile<S: Simd, const MR: usize, const NR: usize, const NV: usize>(
     a: Panel<'_>,
     b: &[[f32; NR]],
     add: bool,
-    c: &mut [[f32; NR]],
+    c: Rows<'_, NR>,
 ) {
     const { assert!(MR <= 14 && NR == NV * S::LANES) };
     s.vectorize(
         #[inline(always)]
-        || match c.len() {
+        || match c.count {
             // A number of rows that the compiler knows, so that the accumulators are registers.
             1 => rows::<S, 1, NR, NV>(s, a, b, add, c),
             2 => rows::<S, 2, NR, NV>(s, a, b, add, c),
@@ -121,9 +150,8 @@ fn rows<S: Simd, const R: usize, const NR: usize, const NV: usize>(
     a: Panel<'_>,
     b: &[[f32; NR]],
     add: bool,
-    c: &mut [[f32; NR]],
+    c: Rows<'_, NR>,
 ) {
-    let c = c.first_chunk_mut::<R>().expect("R rows of C");
     let mut acc = [[s.splat(0.0); NV]; R];
     match a {
         Panel::Lines(a) => {
@@ -166,8 +194,26 @@ fn rows<S: Simd, const R: usize, const NR: usize, const NV: usize>(
                 );
             }
         }
+        Panel::Pixels(a) => {
+            let b = b.first_chunk::<{ TAPS * TAPS * RGB }>().expect("filters of 3×3×3");
+            for ky in 0..TAPS {
+                let a = &a[ky][..R + TAPS - 1];
+                for kx in 0..TAPS {
+                    for channel in 0..RGB {
+                        outer_product(
+                            s,
+                            #[inline(always)]
+                            |i| a[i + kx][channel],
+                            &b[(ky * TAPS + kx) * RGB + channel],
+                            &mut acc,
+                        );
+                    }
+                }
+            }
+        }
     }
-    for (c, acc) in c.iter_mut().zip(acc) {
+    for (i, acc) in acc.into_iter().enumerate() {
+        let c = &mut c.c[i * c.stride];
         for (c, mut acc) in c.chunks_exact_mut(S::LANES).zip(acc) {
             if add {
                 acc = s.add(s.load(c), acc);
@@ -185,14 +231,14 @@ fn outer_product<S: Simd, const R: usize, const NR: usize, const NV: usize>(
     b: &[f32; NR],
     acc: &mut [[S::V; NV]; R],
 ) {
-    let b: [S::V; NV] = std::array::from_fn(
-        #[inline(always)]
-        |j| s.load(&b[j * S::LANES..]),
-    );
+    let mut row = [s.splat(0.0); NV];
+    for j in 0..NV {
+        row[j] = s.load(&b[j * S::LANES..]);
+    }
     for i in 0..R {
         let a = s.splat(a(i));
         for j in 0..NV {
-            acc[i][j] = s.mul_add(a, b[j], acc[i][j]);
+            acc[i][j] = s.mul_add(a, row[j], acc[i][j]);
         }
     }
 }

@@ -19,12 +19,13 @@
 
 use rayon::prelude::*;
 
-use super::input::{plane_lines, transform_tile};
-use super::output::{plane_rows, transform_tiles};
+use super::input::{copy_len, plane_lines, transform_tile};
+use super::output::transform_tiles;
 use super::plan::{Cut, Maps, Region};
 use super::transform::PLANES;
+use super::views::Planes;
 use crate::conv2d::Finish;
-use crate::gemm::tile::{LINE, Panel, WithTile, tile};
+use crate::gemm::tile::{LINE, Panel, Rows, WithTile, tile};
 use crate::parallel::{BlockMut, even_parts, for_each_block, with_scratch};
 use crate::simd::Simd;
 
@@ -137,16 +138,20 @@ impl<S: Simd, const MR: usize, const NR: usize> Job<'_, S, MR, NR> {
 
     /// Block `index` of a region at the points.
     fn transform_block(&self, region: &Region, index: usize, v: &mut [f32]) {
-        let (s, m, v) = (self.s, &self.m, v.as_chunks_mut::<LINE>().0);
+        let (s, m, lines) = (self.s, &self.m, self.m.cin.div_ceil(LINE));
         let tiles = block::<MR>(region, index);
-        with_scratch(m.cin, |zeros| {
-            zeros.fill(0.0);
-            for (row, t) in tiles.clone().enumerate() {
-                s.vectorize(
-                    #[inline(always)]
-                    || transform_tile(s, m, self.x, zeros, region.tile(t), [row, tiles.len()], v),
-                );
-            }
+        let rows = tiles.len();
+        with_scratch(copy_len(m.cin), |copy| {
+            s.vectorize(
+                #[inline(always)]
+                || {
+                    let mut v = Planes::new(v.as_chunks_mut::<LINE>().0, plane_lines(m.cin, rows));
+                    for (row, t) in tiles.enumerate() {
+                        let at = |line: usize| line * rows + row;
+                        transform_tile(s, m, self.x, region.tile(t), 0..lines, copy, &mut v, at);
+                    }
+                },
+            );
         });
     }
 
@@ -160,18 +165,18 @@ impl<S: Simd, const MR: usize, const NR: usize> Job<'_, S, MR, NR> {
         y: &mut BlockMut<'_>,
     ) {
         let (s, m, tiles) = (self.s, &self.m, region.tiles());
-        let stride = plane_rows(tiles);
         let u = &self.u[panel * PLANES * m.cin..][..PLANES * m.cin];
-        with_scratch(PLANES * stride * NR, |products| {
+        with_scratch(tiles * PLANES * NR, |products| {
             let products = products.as_chunks_mut::<NR>().0;
             for (point, u) in u.chunks_exact(m.cin).enumerate() {
                 for (index, v) in v.chunks_exact(self.block_len()).enumerate() {
                     let rows = block::<MR>(region, index);
                     let lines = plane_lines(m.cin, rows.len());
                     let v = &v.as_chunks::<LINE>().0[point * lines..][..lines];
-                    let c = &mut products[point * stride + rows.start..][..rows.len()];
+                    let products = &mut products[rows.start * PLANES + point..];
                     for (chain, u) in u.chunks(CHAIN).enumerate() {
                         let a = Panel::Lines(&v[chain * (CHAIN / LINE) * rows.len()..]);
+                        let c = Rows::every(products, rows.len(), PLANES);
                         tile::<S, MR, NR, NV>(s, a, u, chain > 0, c);
                     }
                 }

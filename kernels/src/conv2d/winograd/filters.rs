@@ -5,7 +5,7 @@
 //! ```
 //!
 //! It is computed in f64 and rounded once, the divisors last: four numbers for each one of the filters, 235 MB for the
-//! thirteen layers of VGG16, which is why a frozen layer's are kept ([`crate::conv2d::Filters`]).
+//! thirteen layers of VGG16, which is why a frozen layer's are kept ([`crate::conv2d::KeptFilters`]).
 
 use rayon::prelude::*;
 
@@ -93,10 +93,11 @@ fn transform<const NR: usize>(taps: Taps<'_>, first: usize, first_k: usize, plan
         for lane in 0..NR {
             let mut columns = [[0.0; TAPS]; POINTS];
             for x in 0..TAPS {
-                let column = filter([0, 1, 2].map(
-                    #[inline(always)]
-                    |y| f64::from(g[y * TAPS + x][lane]),
-                ));
+                let mut column = [0.0; TAPS];
+                for y in 0..TAPS {
+                    column[y] = f64::from(g[y * TAPS + x][lane]);
+                }
+                let column = filter(column);
                 for i in 0..POINTS {
                     columns[i][x] = column[i];
                 }

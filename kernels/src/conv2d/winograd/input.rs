@@ -5,14 +5,17 @@
 //! ```
 //!
 //! The transform runs over 16 channels at a time, which are a cache line: it reads 36 lines, one of each pixel of the
-//! tile, and writes 36, one for each point. What lies outside the picture reads from a line of zeros, so that the border
-//! needs no code of its own.
+//! tile, and writes 36, one for each point. A tile at the border, or with channels that do not fill their last line, is
+//! first copied to where zeros are around it.
 //!
 //! The spare line keeps the 36 lines that are written together apart: at a distance of a multiple of 4 KiB they would all
 //! compete for the same dozen places of L1.
 
+use std::ops::Range;
+
 use super::plan::{Maps, Tile};
-use super::transform::{OUT, PLANES, POINTS, input};
+use super::transform::{OUT, POINTS, input};
+use super::views::{Column, Planes, Window};
 use crate::gemm::tile::LINE;
 use crate::simd::Simd;
 
@@ -21,101 +24,75 @@ pub(super) fn plane_lines(channels: usize, rows: usize) -> usize {
     channels.div_ceil(LINE) * rows + 1
 }
 
-/// The channels of a pixel: whole lines, and what is left.
-type Pixel<'a> = (&'a [[f32; LINE]], &'a [f32]);
-
-/// The 6×6 pixels under a tile.
-#[inline(always)]
-fn pixels<'a>(m: &Maps, x: &'a [f32], zeros: &'a [f32], tile: Tile) -> [Pixel<'a>; PLANES] {
-    let [top, left] = [tile.row * OUT, tile.column * OUT];
-    std::array::from_fn(
-        #[inline(always)]
-        |i| {
-            let y = (top + i / POINTS).checked_sub(m.pad[0]).filter(|&y| y < m.h);
-            let x_ = (left + i % POINTS).checked_sub(m.pad[1]).filter(|&x| x < m.w);
-            match (y, x_) {
-                (Some(y), Some(x_)) => {
-                    x[((tile.picture * m.h + y) * m.w + x_) * m.cin..][..m.cin].as_chunks()
-                }
-                _ => zeros[..m.cin].as_chunks(),
-            }
-        },
-    )
+/// Numbers that a copy of the pixels under a tile takes.
+pub(super) fn copy_len(channels: usize) -> usize {
+    POINTS * POINTS * channels.next_multiple_of(LINE)
 }
 
-/// Transforms one tile, row `row` of a block of `rows`, into `v`, the lines of that block. `zeros` are at least cin zeros.
+/// Transforms these lines of channels of a tile: line `i` of them goes to row `at(i)` of each point.
+///
+/// `copy` has room for [`copy_len`] of so many channels.
 #[inline(always)]
 pub(super) fn transform_tile<S: Simd>(
     s: S,
     m: &Maps,
     x: &[f32],
-    zeros: &[f32],
     tile: Tile,
-    [row, rows]: [usize; 2],
-    v: &mut [[f32; LINE]],
+    lines: Range<usize>,
+    copy: &mut [f32],
+    v: &mut Planes<'_, LINE>,
+    at: impl Fn(usize) -> usize,
 ) {
-    let pixels = pixels(m, x, zeros, tile);
-    let stride = plane_lines(m.cin, rows);
-    for line in 0..m.cin.div_ceil(LINE) {
-        transform_line(s, &pixels, line, stride, line * rows + row, v);
+    let [top, left] = [(tile.row * OUT).wrapping_sub(m.pad[0]), (tile.column * OUT).wrapping_sub(m.pad[1])];
+    let inside = |first: usize, len: usize| first.checked_add(POINTS).is_some_and(|end| end <= len);
+    let channels = lines.start * LINE..m.cin.min(lines.end * LINE);
+    let (window, first) = if inside(top, m.h) && inside(left, m.w) && channels.len() == lines.len() * LINE {
+        let from = &x[((tile.picture * m.h + top) * m.w + left) * m.cin..];
+        (Window::new(from, m.w * m.cin, m.cin), lines.start)
+    } else {
+        let pixel = lines.len() * LINE;
+        copy_pixels(m, x, tile.picture, [top, left], channels, &mut copy[..POINTS * POINTS * pixel]);
+        (Window::new(copy, POINTS * pixel, pixel), 0)
+    };
+    for i in 0..lines.len() {
+        transform_line(s, window, first + i, v.column(at(i)));
     }
 }
 
-/// Transforms channels `16·line..` of one tile: point `p` goes to line `p * stride + at` of `v`.
+/// The pixels of a window that may reach beyond the map, where zeros are; the channels filled up with zeros to a line.
 #[inline(always)]
-pub(super) fn transform_channels<S: Simd>(
-    s: S,
+fn copy_pixels(
     m: &Maps,
     x: &[f32],
-    zeros: &[f32],
-    tile: Tile,
-    line: usize,
-    [at, stride]: [usize; 2],
-    v: &mut [[f32; LINE]],
+    picture: usize,
+    [top, left]: [usize; 2],
+    channels: Range<usize>,
+    to: &mut [f32],
 ) {
-    transform_line(s, &pixels(m, x, zeros, tile), line, stride, at, v);
+    let pixel = to.len() / (POINTS * POINTS);
+    for (i, to) in to.chunks_exact_mut(pixel).enumerate() {
+        // A position before the first has wrapped around, and is beyond the last.
+        let [y, column] = [top.wrapping_add(i / POINTS), left.wrapping_add(i % POINTS)];
+        let mut filled = 0;
+        if y < m.h && column < m.w {
+            let from = &x[((picture * m.h + y) * m.w + column) * m.cin..][channels.clone()];
+            to[..from.len()].copy_from_slice(from);
+            filled = from.len();
+        }
+        to[filled..].fill(0.0);
+    }
 }
 
-/// The same, from the pixels under the tile.
+/// Bᵀ d B for sixteen channels of a tile.
 #[inline(always)]
-fn transform_line<S: Simd>(
-    s: S,
-    pixels: &[Pixel<'_>; PLANES],
-    line: usize,
-    stride: usize,
-    at: usize,
-    v: &mut [[f32; LINE]],
-) {
-    if line < pixels[0].0.len() {
-        let d = pixels.map(
-            #[inline(always)]
-            |(lines, _)| &lines[line],
-        );
-        return transform_lines(s, d, stride, at, v);
-    }
-    let mut padded = [[0.0; LINE]; PLANES];
-    for (to, (_, rest)) in padded.iter_mut().zip(pixels) {
-        to[..rest.len()].copy_from_slice(rest);
-    }
-    transform_lines(s, padded.each_ref(), stride, at, v);
-}
-
-/// The same, from 36 lines.
-#[inline(always)]
-fn transform_lines<S: Simd>(
-    s: S,
-    d: [&[f32; LINE]; PLANES],
-    stride: usize,
-    at: usize,
-    v: &mut [[f32; LINE]],
-) {
+fn transform_line<S: Simd>(s: S, d: Window<'_>, line: usize, mut v: Column<'_, LINE>) {
     for lane in (0..LINE).step_by(S::LANES) {
         let mut columns = [[s.splat(0.0); POINTS]; POINTS];
         for x in 0..POINTS {
-            let column: [S::V; POINTS] = std::array::from_fn(
-                #[inline(always)]
-                |y| s.load(&d[y * POINTS + x][lane..]),
-            );
+            let mut column = [s.splat(0.0); POINTS];
+            for y in 0..POINTS {
+                column[y] = s.load(&d.line(y, x, line)[lane..]);
+            }
             let column = input(s, column);
             for i in 0..POINTS {
                 columns[i][x] = column[i];
@@ -124,7 +101,7 @@ fn transform_lines<S: Simd>(
         for i in 0..POINTS {
             let row = input(s, columns[i]);
             for j in 0..POINTS {
-                s.store(row[j], &mut v[(i * POINTS + j) * stride + at][lane..]);
+                s.store(row[j], &mut v.row(i * POINTS + j)[lane..]);
             }
         }
     }

@@ -45,6 +45,7 @@ mod input;
 mod output;
 mod plan;
 mod transform;
+mod views;
 mod weights;
 
 use self::driver::Pass;
@@ -69,8 +70,8 @@ pub(super) fn share_of_products(s: &Conv2dShape) -> f64 {
     (down * across * transform::PLANES) as f64 / (s.out_h() * s.out_w() * s.kh * s.kw) as f64
 }
 
-/// The filters at the points, kept for many batches.
-pub(super) fn keep(isa: Isa, s: &Conv2dShape, w: &[f32]) -> Result<Buffer, OutOfMemory> {
+/// The filters at the points, to be kept for many batches.
+pub(super) fn filters_at_points(isa: Isa, s: &Conv2dShape, w: &[f32]) -> Result<Buffer, OutOfMemory> {
     let taps = Taps::Forward(s, w);
     let mut u = Buffer::for_overwrite(packed_len(isa, taps))?;
     with_tile(isa, Pack { taps, u: &mut u });

@@ -2,19 +2,15 @@
 //! in registers.
 //!
 //! ```text
-//! M[point 0..36][tile of the region][NR]
+//! M[tile of the region][point 0..36][NR]
 //! ```
 
 use super::plan::{Maps, Region};
-use super::transform::{OUT, POINTS, output};
+use super::transform::{OUT, PLANES, POINTS, output};
 use crate::conv2d::Finish;
+use crate::gemm::tile::LINE;
 use crate::parallel::BlockMut;
 use crate::simd::Simd;
-
-/// Rows of M for each point: an odd number, so that those of one tile do not compete for a few places of L1.
-pub(super) fn plane_rows(tiles: usize) -> usize {
-    tiles | 1
-}
 
 /// Stores the outputs of all tiles of a region, for the channels from `first` on. `y` is the matrix (pixels of the region,
 /// channels), or some columns of it, of which `first` is number `column`.
@@ -28,7 +24,7 @@ pub(super) fn transform_tiles<S: Simd, const NR: usize, const NV: usize>(
     [first, column]: [usize; 2],
     y: &mut BlockMut<'_>,
 ) {
-    let (tiles, width) = (region.tiles(), NR.min(m.cout - first));
+    let width = NR.min(m.cout - first);
     let mut bias = [0.0; NR];
     if let Some(all) = finish.bias {
         bias[..width].copy_from_slice(&all[first..][..width]);
@@ -36,23 +32,20 @@ pub(super) fn transform_tiles<S: Simd, const NR: usize, const NV: usize>(
     let side = if finish.pool { OUT / 2 } else { OUT };
     let [height, out_w] = m.out(finish.pool);
     let rows = region.pixel_rows(side, height);
-    for index in 0..tiles {
+    let (products, _) = products.as_chunks::<PLANES>();
+    for (index, products) in products[..region.tiles()].iter().enumerate() {
         let tile = region.tile(index);
-        let picture = (tile.picture - region.pictures.start) * rows.len();
         let [top, left] = [tile.row * side, tile.column * side];
         let (down, across) = (side.min(height.saturating_sub(top)), side.min(out_w.saturating_sub(left)));
-        for part in (0..NV * S::LANES).step_by(S::LANES) {
-            let out = transform_part(s, &products[index..], plane_rows(tiles), part, &bias, finish);
-            for i in 0..down {
-                let pixel = (picture + top + i - rows.start) * out_w + left;
-                for j in 0..across {
-                    let to = &mut y.row(pixel + j)[column..][..width];
-                    if let Some(to) = to.get_mut(part..part + S::LANES) {
-                        s.store(out[i * OUT + j], to);
-                    } else if part < width {
-                        let mut lanes = [0.0; 16];
-                        s.store(out[i * OUT + j], &mut lanes);
-                        to[part..].copy_from_slice(&lanes[..width - part]);
+        // Where nothing of the tile is stored, there may be no such row.
+        let first_row = (tile.picture - region.pictures.start) * rows.len() + top.saturating_sub(rows.start);
+        for part in (0..NR).step_by(S::LANES) {
+            let out = transform_part(s, products, part, &bias, finish);
+            for i in 0..OUT {
+                for j in 0..OUT {
+                    if i < down && j < across {
+                        let to = &mut y.row((first_row + i) * out_w + left + j)[column..][..width];
+                        store(s, out[i][j], part, to);
                     }
                 }
             }
@@ -60,51 +53,65 @@ pub(super) fn transform_tiles<S: Simd, const NR: usize, const NV: usize>(
     }
 }
 
-/// The 4×4 outputs of one tile, or its 2×2 maxima in the same places of the first two rows: some of NR channels.
+/// Stores the lanes that begin with number `part` of `to`, as far as it goes.
+#[inline(always)]
+fn store<S: Simd>(s: S, v: S::V, part: usize, to: &mut [f32]) {
+    if let Some(to) = to.get_mut(part..part + S::LANES) {
+        s.store(v, to);
+    } else if part < to.len() {
+        let mut lanes = [0.0; LINE];
+        s.store(v, &mut lanes);
+        let rest = to.len() - part;
+        to[part..].copy_from_slice(&lanes[..rest]);
+    }
+}
+
+/// The 4×4 outputs of one tile, or their 2×2 maxima in the same corner: some of NR channels.
 #[inline(always)]
 fn transform_part<S: Simd, const NR: usize>(
     s: S,
-    products: &[[f32; NR]],
-    stride: usize,
+    products: &[[f32; NR]; PLANES],
     part: usize,
     bias: &[f32; NR],
     finish: Finish<'_>,
-) -> [S::V; OUT * OUT] {
+) -> [[S::V; OUT]; OUT] {
     let mut columns = [[s.splat(0.0); POINTS]; OUT];
     for x in 0..POINTS {
-        let column: [S::V; POINTS] = std::array::from_fn(
-            #[inline(always)]
-            |i| s.load(&products[(i * POINTS + x) * stride][part..]),
-        );
+        let mut column = [s.splat(0.0); POINTS];
+        for y in 0..POINTS {
+            column[y] = s.load(&products[y * POINTS + x][part..]);
+        }
         let column = output(s, column);
         for i in 0..OUT {
             columns[i][x] = column[i];
         }
     }
-    let mut out = [s.splat(0.0); OUT * OUT];
+    let mut out = [[s.splat(0.0); OUT]; OUT];
     for i in 0..OUT {
-        out[i * OUT..][..OUT].copy_from_slice(&output(s, columns[i]));
-    }
-    // The maximum commutes with adding a number and with ReLU, and leaves a quarter of that to do.
-    let side = if finish.pool { OUT / 2 } else { OUT };
-    if finish.pool {
-        for i in 0..side {
-            for j in 0..side {
-                let at = 2 * i * OUT + 2 * j;
-                let [upper, lower] = [s.max(out[at], out[at + 1]), s.max(out[at + OUT], out[at + OUT + 1])];
-                out[i * OUT + j] = s.max(upper, lower);
-            }
-        }
+        out[i] = output(s, columns[i]);
     }
     let bias = s.load(&bias[part..]);
-    for i in 0..side {
-        for j in 0..side {
-            let mut v = s.add(out[i * OUT + j], bias);
-            if finish.relu {
-                v = s.relu(v);
+    if finish.pool {
+        // The maximum commutes with adding a number and with ReLU, and leaves a quarter of that to do.
+        for i in 0..OUT / 2 {
+            for j in 0..OUT / 2 {
+                let upper = s.max(out[2 * i][2 * j], out[2 * i][2 * j + 1]);
+                let lower = s.max(out[2 * i + 1][2 * j], out[2 * i + 1][2 * j + 1]);
+                out[i][j] = finished(s, s.max(upper, lower), bias, finish.relu);
             }
-            out[i * OUT + j] = v;
+        }
+    } else {
+        for i in 0..OUT {
+            for j in 0..OUT {
+                out[i][j] = finished(s, out[i][j], bias, finish.relu);
+            }
         }
     }
     out
+}
+
+#[inline(always)]
+fn finished<S: Simd>(s: S, v: S::V, bias: S::V, relu: bool) -> S::V {
+    let v = s.add(v, bias);
+    if relu { s.relu(v) } else { v }
 }

@@ -17,11 +17,12 @@
 
 use rayon::prelude::*;
 
-use super::input::transform_channels;
+use super::input::transform_tile;
 use super::plan::{Cut, Maps, Region, Tile};
 use super::transform::{DIVISORS, OUT, PLANES, POINTS, TAPS, gradient, taps};
+use super::views::{Column, Planes};
 use crate::conv2d::Conv2dShape;
-use crate::gemm::tile::{LINE, Panel, WithTile, tile, with_tile};
+use crate::gemm::tile::{LINE, Panel, Rows, WithTile, tile, with_tile};
 use crate::isa::Isa;
 use crate::parallel::{even_parts, with_scratch};
 use crate::simd::Simd;
@@ -63,11 +64,9 @@ impl WithTile for Gradient<'_> {
         let piece = lines_of_piece(lines, panels);
         let sums_len = TAPS * TAPS * piece * LINE * NR;
         let pieces = lines.div_ceil(piece) * panels;
-        with_scratch(m.cin + lines * x_len + panels * y_len + pieces * sums_len, |scratch| {
-            let (zeros, rest) = scratch.split_at_mut(m.cin);
-            let (x_points, rest) = rest.split_at_mut(lines * x_len);
+        with_scratch(lines * x_len + panels * y_len + pieces * sums_len, |scratch| {
+            let (x_points, rest) = scratch.split_at_mut(lines * x_len);
             let (y_points, sums) = rest.split_at_mut(panels * y_len);
-            zeros.fill(0.0);
             sums.fill(0.0);
             for region in regions(&m, cut) {
                 let x_parts = x_points.par_chunks_exact_mut(x_len).enumerate();
@@ -75,7 +74,7 @@ impl WithTile for Gradient<'_> {
                 rayon::join(
                     || {
                         x_parts
-                            .for_each(|(line, to)| x_at_points(s, &m, &region, (x, zeros), line, stride, to))
+                            .for_each(|(line, to)| x_at_points(s, &m, &region, x, line, stride, to))
                     },
                     || y_parts.for_each(|(p, to)| dy_at_points::<S, NR>(s, &m, &region, dy, p, stride, to)),
                 );
@@ -105,17 +104,18 @@ fn x_at_points<S: Simd>(
     s: S,
     m: &Maps,
     region: &Region,
-    (x, zeros): (&[f32], &[f32]),
+    x: &[f32],
     line: usize,
     stride: usize,
     to: &mut [f32],
 ) {
-    let to = to.as_chunks_mut::<LINE>().0;
+    let mut copy = [0.0; PLANES * LINE];
     s.vectorize(
         #[inline(always)]
         || {
+            let mut to = Planes::new(to.as_chunks_mut().0, stride);
             for t in 0..region.tiles() {
-                transform_channels(s, m, x, zeros, region.tile(t), line, [t, stride], to);
+                transform_tile(s, m, x, region.tile(t), line..line + 1, &mut copy, &mut to, |_| t);
             }
         },
     );
@@ -131,14 +131,14 @@ fn dy_at_points<S: Simd, const NR: usize>(
     stride: usize,
     to: &mut [f32],
 ) {
-    let to = to.as_chunks_mut::<NR>().0;
     s.vectorize(
         #[inline(always)]
         || {
+            let mut to = Planes::new(to.as_chunks_mut::<NR>().0, stride);
             for t in 0..region.tiles() {
                 let mut padded = [[0.0; NR]; OUT * OUT];
                 let d = gradients(m, dy, region.tile(t), panel * NR, &mut padded);
-                transform_gradients(s, d, [t, stride], to);
+                transform_gradients(s, d, to.column(t));
             }
         },
     );
@@ -155,40 +155,40 @@ fn gradients<'a, const NR: usize>(
     padded: &'a mut [[f32; NR]; OUT * OUT],
 ) -> [&'a [f32; NR]; OUT * OUT] {
     let width = NR.min(m.cout - first);
-    let [top, left] = [tile.row * OUT, tile.column * OUT];
-    let mut i = 0;
-    padded.each_mut().map(
-        #[inline(always)]
-        |padded| {
-            let [y, x] = [top + i / OUT, left + i % OUT];
-            i += 1;
-            if y < m.out_h && x < m.out_w {
-                let from = &dy[((tile.picture * m.out_h + y) * m.out_w + x) * m.cout + first..][..width];
-                if let Ok(whole) = from.try_into() {
-                    return whole;
-                }
+    let inside = |i: usize| {
+        let [y, x] = [tile.row * OUT + i / OUT, tile.column * OUT + i % OUT];
+        let pixel = (tile.picture * m.out_h + y) * m.out_w + x;
+        (y < m.out_h && x < m.out_w).then(|| &dy[pixel * m.cout + first..][..width])
+    };
+    if width < NR {
+        for (i, padded) in padded.iter_mut().enumerate() {
+            if let Some(from) = inside(i) {
                 padded[..width].copy_from_slice(from);
             }
-            &*padded
-        },
-    )
+        }
+    }
+    let padded = &*padded;
+    let mut d = [&padded[0]; OUT * OUT];
+    for (i, d) in d.iter_mut().enumerate() {
+        *d = inside(i).and_then(|from| from.first_chunk()).unwrap_or(&padded[i]);
+    }
+    d
 }
 
-/// G dy Gᵀ: point `p` goes to row `p * stride + at` of `to`.
+/// G dy Gᵀ for NR channels of a tile.
 #[inline(always)]
 fn transform_gradients<S: Simd, const NR: usize>(
     s: S,
     d: [&[f32; NR]; OUT * OUT],
-    [at, stride]: [usize; 2],
-    to: &mut [[f32; NR]],
+    mut to: Column<'_, NR>,
 ) {
     for lane in (0..NR).step_by(S::LANES) {
         let mut columns = [[s.splat(0.0); OUT]; POINTS];
         for x in 0..OUT {
-            let column: [S::V; OUT] = std::array::from_fn(
-                #[inline(always)]
-                |y| s.load(&d[y * OUT + x][lane..]),
-            );
+            let mut column = [s.splat(0.0); OUT];
+            for y in 0..OUT {
+                column[y] = s.load(&d[y * OUT + x][lane..]);
+            }
             let column = gradient(s, column);
             for i in 0..POINTS {
                 columns[i][x] = column[i];
@@ -197,7 +197,7 @@ fn transform_gradients<S: Simd, const NR: usize>(
         for i in 0..POINTS {
             let row = gradient(s, columns[i]);
             for j in 0..POINTS {
-                s.store(row[j], &mut to[(i * POINTS + j) * stride + at][lane..]);
+                s.store(row[j], &mut to.row(i * POINTS + j)[lane..]);
             }
         }
     }
@@ -221,7 +221,8 @@ fn add_chunk<S: Simd, const MR: usize, const NR: usize, const NV: usize>(
             for (x, c) in x.chunks_exact(y.len()).zip(c.chunks_exact_mut(LINE)) {
                 let a = &x[point * stride..][..tiles];
                 for rows in even_parts(0..LINE, MR) {
-                    tile::<S, MR, NR, NV>(s, Panel::Columns { a, first: rows.start }, b, false, &mut c[rows]);
+                    let panel = Panel::Columns { a, first: rows.start };
+                    tile::<S, MR, NR, NV>(s, panel, b, false, Rows::all(&mut c[rows]));
                 }
             }
         }
@@ -238,10 +239,10 @@ fn add_chunk<S: Simd, const MR: usize, const NR: usize, const NV: usize>(
 fn add_taps<const NR: usize>(products: &[[f32; NR]], channels: usize, of_tap: usize, sums: &mut [[f32; NR]]) {
     let mut found = [[0.0; NR]; TAPS * TAPS];
     for channel in 0..channels {
-        let m: [&[f32; NR]; PLANES] = std::array::from_fn(
-            #[inline(always)]
-            |point| &products[point * channels + channel],
-        );
+        let mut m = [&products[channel]; PLANES];
+        for (point, m) in m.iter_mut().enumerate() {
+            *m = &products[point * channels + channel];
+        }
         for lane in 0..NR {
             let mut columns = [[0.0; POINTS]; TAPS];
             for x in 0..POINTS {
