@@ -39,7 +39,16 @@ fn product(c: &mut Criterion, sheet: &mut Sheet, s: GemmShape) {
         Conv2dShape::new([1, m, 1, k], [1, 1, k, n], [1, 1], Padding::Valid).expect("a small product");
     let library = Variant { name: "matrixmultiply".to_owned(), isa: None };
     sheet.measure((&name, &mut group), library, count, (&check, &mut out), |c| {
-        conv2d::forward(Isa::Portable, Algorithm::Im2colGemm, &one_by_one, &a, &b, None, Finish::default(), c);
+        conv2d::forward(
+            Isa::Portable,
+            Algorithm::Im2colGemm,
+            &one_by_one,
+            &a,
+            &b,
+            None,
+            Finish::default(),
+            c,
+        );
     });
     for isa in isas() {
         let ours = Variant { name: isa.name().to_owned(), isa: Some(isa) };

@@ -45,7 +45,7 @@ fn convolution(base: &Sequential, name: &str, index: usize, x: &Tensor) -> Tenso
     let (w, b) = (of("kernel"), of("bias"));
     let tape = Tape::new();
     let vars @ [vx, vw, vb] = &[x, w, b].map(|t| tape.leaf(t.clone()));
-    let options = Conv2dOptions { stride: [1, 1], padding: Padding::Same, relu: true };
+    let options = Conv2dOptions { stride: [1, 1], padding: Padding::Same, relu: true, pool: false };
     let y = vx.conv2d(vw, Some(vb), options).unwrap();
     let dy = random(y.value(), index);
     let loss = y.mul(&tape.constant(dy.clone())).unwrap().sum().unwrap();

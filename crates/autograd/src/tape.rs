@@ -285,7 +285,7 @@ mod tests {
             let x = tape.leaf(Tensor::from_fn([2, 5, 5, 3], |i| (i % 7) as f32 - 3.0));
             let w = tape.leaf(Tensor::from_fn([3, 3, 3, 4], |i| (i % 5) as f32 - 2.0));
             let same = crate::Padding::Same;
-            let options = crate::Conv2dOptions { stride: [1, 1], padding: same, relu: true };
+            let options = crate::Conv2dOptions { stride: [1, 1], padding: same, relu: true, pool: false };
             let y = x.conv2d(&w, None, options).unwrap();
             let mut gradients = tape.backward(&y.sum().unwrap()).unwrap();
             [y.into_value(), gradients.take(&x).unwrap(), gradients.take(&w).unwrap()]

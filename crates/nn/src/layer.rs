@@ -113,6 +113,21 @@ pub trait Layer: Send + Sync {
         None
     }
 
+    /// As [`Layer::forward`], and then the largest of each 2×2 as [`Layer::halves`] would leave it, if the layer can do
+    /// both in one.
+    ///
+    /// # Errors
+    /// As [`Layer::forward`].
+    fn forward_halved<'t>(&self, x: &Var<'t>, weights: &[Var<'t>]) -> Option<Result<Var<'t>>> {
+        let _ = (x, weights);
+        None
+    }
+
+    /// Whether all that the layer does is to leave the largest of each 2×2.
+    fn halves(&self) -> bool {
+        false
+    }
+
     /// Whether two training passes over one input may differ (dropout), so that its output must not be cached.
     fn is_random(&self) -> bool {
         false

@@ -245,8 +245,15 @@ impl Sequential {
         mode: &Mode<'_>,
     ) -> Result<Pass<'t>> {
         let mut pass = Pass { y: x, trained: Vec::new(), updates: Vec::new() };
-        for layer in range {
-            pass = self.step(tape, layer, self.layers[layer].layer(), pass, mode)?;
+        let mut layers = range;
+        while let Some(index) = layers.next() {
+            let halved = layers.clone().next().is_some_and(|next| self.layers[next].layer.halves());
+            let layer = self.layers[index].layer();
+            let (after, both) = self.step(tape, index, layer, halved, pass, mode)?;
+            pass = after;
+            if both {
+                layers.next();
+            }
         }
         Ok(pass)
     }
@@ -267,7 +274,7 @@ impl Sequential {
         match self.layers.get(last).and_then(|l| l.layer.without_softmax()) {
             Some(bare) => {
                 let pass = self.forward(tape, from..last, x, mode)?;
-                Ok((self.step(tape, last, &*bare, pass, mode)?, true))
+                Ok((self.step(tape, last, &*bare, false, pass, mode)?.0, true))
             }
             None => Ok((self.forward(tape, from..self.layers.len(), x, mode)?, false)),
         }
@@ -290,15 +297,17 @@ impl Sequential {
         Ok(self.forward(&tape, range, tape.constant(x.clone()), &Mode::INFERENCE)?.y.into_value())
     }
 
-    /// One layer's part of a pass.
+    /// One layer's part of a pass; and, if the next one halves, that one's too where the layer can do both: then the second
+    /// value is `true`.
     fn step<'t>(
         &self,
         tape: &'t Tape,
         index: usize,
         layer: &dyn Layer,
+        halved: bool,
         mut pass: Pass<'t>,
         mode: &Mode<'_>,
-    ) -> Result<Pass<'t>> {
+    ) -> Result<(Pass<'t>, bool)> {
         let placed = &self.layers[index];
         let mut weights = Vec::with_capacity(placed.weights.len());
         for (weight, w) in placed.weights.iter().enumerate() {
@@ -310,6 +319,10 @@ impl Sequential {
                 weights.push(tape.constant(w.value.clone()));
             }
         }
+        if halved && let Some(y) = layer.forward_halved(&pass.y, &weights) {
+            pass.y = y.map_err(|e| e.in_layer(&placed.name))?;
+            return Ok((pass, true));
+        }
         // A frozen layer runs as it will when the training is over (in Keras, too, since 2.2.5).
         let training = mode.training && (placed.trainable || placed.weights.is_empty());
         let mode = Mode { training, layer: index as u32, ..*mode };
@@ -317,7 +330,7 @@ impl Sequential {
         pass.updates
             .extend(out.updates.into_iter().map(|(weight, v)| (WeightId { layer: index, weight }, v)));
         pass.y = out.y;
-        Ok(pass)
+        Ok((pass, false))
     }
 }
 

@@ -1,7 +1,9 @@
 //! The tensor itself: a shape over shared numbers, copied only when a second owner wants to change them.
 
+use std::any::Any;
 use std::fs::File;
-use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use graft_kernels::Buffer;
 
@@ -23,7 +25,28 @@ const MAPPED_FROM: usize = 1 << 18;
 #[derive(Clone)]
 pub struct Tensor {
     shape: Shape,
-    data: Arc<Buffer>,
+    data: Arc<Numbers>,
+}
+
+/// Numbers, and what was made of them.
+struct Numbers {
+    buffer: Buffer,
+    /// See [`Tensor::derived`].
+    derived: OnceLock<Box<dyn Any + Send + Sync>>,
+    /// Whether it has been asked for.
+    asked: AtomicBool,
+}
+
+impl Clone for Numbers {
+    fn clone(&self) -> Self {
+        self.buffer.clone().into()
+    }
+}
+
+impl From<Buffer> for Numbers {
+    fn from(buffer: Buffer) -> Self {
+        Self { buffer, derived: OnceLock::new(), asked: AtomicBool::new(false) }
+    }
 }
 
 impl Tensor {
@@ -50,7 +73,7 @@ impl Tensor {
     pub fn from_buffer(shape: impl Into<Shape>, data: Buffer) -> Self {
         let shape = shape.into();
         assert_eq!(shape.elements(), data.len(), "a buffer of another length than the shape {shape}");
-        Self { shape, data: Arc::new(data) }
+        Self { shape, data: Arc::new(data.into()) }
     }
 
     /// All zeros.
@@ -115,13 +138,26 @@ impl Tensor {
 
     /// The numbers, in C order.
     pub fn data(&self) -> &[f32] {
-        &self.data
+        &self.data.buffer
     }
 
     /// The numbers, to be changed: copied first if another tensor shares them.
     pub fn data_mut(&mut self) -> &mut [f32] {
-        let own: &mut Buffer = Arc::make_mut(&mut self.data);
-        own
+        let own = Arc::make_mut(&mut self.data);
+        (own.derived, own.asked) = (OnceLock::new(), AtomicBool::new(false));
+        &mut own.buffer
+    }
+
+    /// What `make` makes of the numbers: filters packed for a kernel, say. It is made once and shared by all clones, for
+    /// as long as the numbers stay the same.
+    ///
+    /// Whoever asks first gets `None` and has to do without: what is used once is not worth keeping. There is room for one
+    /// thing; who asks for one of another type gets `None` as well.
+    pub fn derived<T: Any + Send + Sync>(&self, make: impl FnOnce(&[f32]) -> T) -> Option<&T> {
+        if !self.data.asked.swap(true, Ordering::Relaxed) {
+            return None;
+        }
+        self.data.derived.get_or_init(|| Box::new(make(self.data()))).downcast_ref()
     }
 
     /// The one number of a tensor that has one.
@@ -141,10 +177,10 @@ impl Tensor {
     /// [`TensorError::Shape`] if the counts differ.
     pub fn reshape(&self, shape: impl Into<Shape>) -> Result<Self> {
         let shape = shape.into();
-        if shape.checked_elements() != Some(self.data.len()) {
+        if shape.checked_elements() != Some(self.data.buffer.len()) {
             return Err(TensorError::shape(
                 "reshape",
-                format!("a shape of {} elements", self.data.len()),
+                format!("a shape of {} elements", self.data.buffer.len()),
                 &shape,
             ));
         }
@@ -162,7 +198,7 @@ impl PartialEq for Tensor {
 impl std::fmt::Debug for Tensor {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         const SHOWN: usize = 8;
-        let dots = if self.data.len() > SHOWN { ", …" } else { "" };
+        let dots = if self.data.buffer.len() > SHOWN { ", …" } else { "" };
         let shown = self.data().iter().take(SHOWN).map(f32::to_string).collect::<Vec<_>>().join(", ");
         write!(f, "Tensor{} [{shown}{dots}]", self.shape)
     }
@@ -179,6 +215,20 @@ mod tests {
         y.data_mut()[1] = 5.0;
         assert_eq!(y.data(), [1.0, 5.0, 1.0]);
         assert_eq!((x.data(), z.data()), (&[1.0; 3][..], &[1.0; 3][..]));
+    }
+
+    #[test]
+    fn what_is_derived_lasts_until_the_numbers_change() {
+        let mut x = Tensor::full([3], 2.0);
+        let sum = |x: &Tensor| x.derived(|x| x.iter().sum::<f32>()).copied();
+        assert_eq!((sum(&x), sum(&x), sum(&x.clone())), (None, Some(6.0), Some(6.0)));
+        assert_eq!(x.derived(|_| panic!("it is there")), Some(&6.0_f32));
+        assert_eq!(x.derived(|_| "of another type"), None);
+        x.data_mut()[0] = 5.0;
+        assert_eq!((sum(&x), sum(&x)), (None, Some(9.0)));
+        let mut y = x.clone();
+        y.data_mut()[1] = 0.0;
+        assert_eq!((sum(&y), sum(&y), sum(&x)), (None, Some(7.0), Some(9.0)));
     }
 
     #[test]

@@ -7,7 +7,7 @@
 
 use rayon::prelude::*;
 
-use super::{Conv2dShape, Finish};
+use super::Conv2dShape;
 use crate::gemm::Epilogue;
 use crate::gemm::tile::{Panel, RGB, Rows, TAPS, WithTile, tile, with_tile};
 use crate::isa::Isa;
@@ -20,7 +20,14 @@ pub(super) fn can(s: &Conv2dShape) -> bool {
 }
 
 /// y = x ∗ w, then bias and ReLU.
-pub(super) fn forward(isa: Isa, s: &Conv2dShape, x: &[f32], w: &[f32], epilogue: Epilogue<'_>, y: &mut [f32]) {
+pub(super) fn forward(
+    isa: Isa,
+    s: &Conv2dShape,
+    x: &[f32],
+    w: &[f32],
+    epilogue: Epilogue<'_>,
+    y: &mut [f32],
+) {
     with_tile(isa, Layer { shape: s, x, w, epilogue, y });
 }
 
@@ -101,7 +108,7 @@ fn one_row<S: Simd, const MR: usize, const NR: usize, const NV: usize>(
         let a = Panel::Pixels([&upper[seen.clone()], &middle[seen.clone()], &lower[seen]]);
         for (panel, b) in filters.chunks_exact(TAPS * TAPS * RGB).enumerate() {
             let sums = &mut sums[..pixels.len()];
-            tile::<S, MR, NR, NV>(s, a, b, false, Rows::all(sums));
+            tile::<S, MR, NR, NV>(s, a, b, 0, false, Rows::all(sums));
             let (first, width) = (panel * NR, NR.min(cout - panel * NR));
             for (sums, pixel) in sums.iter().zip(pixels.clone()) {
                 let y = &mut y[pixel * cout + first..][..width];

@@ -22,7 +22,12 @@ impl KeptFilters {
     ///
     /// # Panics
     /// If `w` has not the length that `s` gives it.
-    pub fn new(isa: Isa, algorithm: Algorithm, s: &Conv2dShape, w: &[f32]) -> Result<Option<Self>, OutOfMemory> {
+    pub fn new(
+        isa: Isa,
+        algorithm: Algorithm,
+        s: &Conv2dShape,
+        w: &[f32],
+    ) -> Result<Option<Self>, OutOfMemory> {
         assert_eq!(w.len(), s.w_len(), "conv2d {s:?}: w has another length than the shape says");
         match algorithm.chosen(s) {
             Algorithm::Winograd => {

@@ -135,7 +135,7 @@ impl<S: Simd, A: Left> Part<'_, S, A> {
             let acc = &mut acc[..rows_of_tile.len()];
             for (p, start) in cols.clone().step_by(NR).enumerate() {
                 let b = &panels_b[p * depth..][..depth];
-                tile::<S, MR, NR, NV>(self.s, panel_a, b, false, Rows::all(acc));
+                tile::<S, MR, NR, NV>(self.s, panel_a, b, 0, false, Rows::all(acc));
                 let width = NR.min(cols.end - start);
                 for (acc, i) in acc.iter().zip(rows_of_tile.start - rows.start..) {
                     let c = &mut block.row(i)[start - cols.start..][..width];

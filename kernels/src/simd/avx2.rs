@@ -12,7 +12,6 @@ use crate::isa::Avx2;
 impl Simd for Avx2 {
     type V = __m256;
     const LANES: usize = 8;
-    const FUSED: bool = true;
 
     #[inline(always)]
     fn vectorize<R>(self, op: impl FnOnce() -> R) -> R {

@@ -12,7 +12,6 @@ use crate::isa::Avx512;
 impl Simd for Avx512 {
     type V = __m512;
     const LANES: usize = 16;
-    const FUSED: bool = true;
 
     #[inline(always)]
     fn vectorize<R>(self, op: impl FnOnce() -> R) -> R {

@@ -26,9 +26,6 @@ pub(crate) trait Simd: Copy + Send + Sync {
     /// Floats in a register.
     const LANES: usize;
 
-    /// Whether [`mul_add`](Self::mul_add) rounds once.
-    const FUSED: bool;
-
     /// Runs `op` compiled for this instruction set.
     fn vectorize<R>(self, op: impl FnOnce() -> R) -> R;
 
@@ -56,7 +53,7 @@ pub(crate) trait Simd: Copy + Send + Sync {
     /// a · b.
     fn mul(self, a: Self::V, b: Self::V) -> Self::V;
 
-    /// a · b + c, rounded once where the instruction set can ([`FUSED`](Self::FUSED)).
+    /// a · b + c, rounded once where the instruction set can (all but the portable one).
     fn mul_add(self, a: Self::V, b: Self::V, c: Self::V) -> Self::V;
 
     /// The larger of both; NaN if either is.

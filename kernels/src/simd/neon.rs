@@ -10,7 +10,6 @@ use crate::isa::Neon;
 impl Simd for Neon {
     type V = float32x4_t;
     const LANES: usize = 4;
-    const FUSED: bool = true;
 
     #[inline(always)]
     fn vectorize<R>(self, op: impl FnOnce() -> R) -> R {

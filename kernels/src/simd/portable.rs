@@ -14,7 +14,6 @@ pub(crate) struct Portable;
 impl Simd for Portable {
     type V = f32x4;
     const LANES: usize = 4;
-    const FUSED: bool = false;
 
     #[inline(always)]
     fn vectorize<R>(self, op: impl FnOnce() -> R) -> R {

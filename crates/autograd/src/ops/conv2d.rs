@@ -1,11 +1,11 @@
 //! y = x ∗ w + bias, and then ReLU if asked.
 
-use graft_kernels::conv2d::{self, Conv2dError, Conv2dShape, Padding};
+use graft_kernels::conv2d::{self, Conv2dError, Conv2dShape, Finish, KeptFilters, Padding};
 use graft_tensor::{Result, Tensor, TensorError};
 
 use super::relu::back_through_relu;
 use super::{four, keep, or_absent};
-use crate::Var;
+use crate::{MaxPool2dOptions, Var};
 
 /// How a window is moved over a map, and what follows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -16,6 +16,9 @@ pub struct Conv2dOptions {
     pub padding: Padding,
     /// Whether negative sums become 0, while they are still in a register.
     pub relu: bool,
+    /// Whether of each 2×2 outputs only the largest remains, as [`Var::max_pool2d`] by 2×2 would leave it. Where nothing
+    /// needs a gradient, the full map is then never written.
+    pub pool: bool,
 }
 
 impl<'t> Var<'t> {
@@ -28,9 +31,27 @@ impl<'t> Var<'t> {
         let (isa, algorithm) = (self.tape.isa(), self.tape.algorithm());
         let s = shape(self, w, bias, options)?;
         let b = or_absent(self.tape, bias);
-        let mut y = Tensor::for_overwrite([s.n, s.out_h(), s.out_w(), s.cout])?;
+        let needs_gradient = [self, w, &b].iter().any(|v| v.needs_gradient());
+        if options.pool && needs_gradient {
+            let map = self.conv2d(w, bias, Conv2dOptions { pool: false, ..options })?;
+            return map.max_pool2d(MaxPool2dOptions {
+                pool: [2, 2],
+                stride: [2, 2],
+                padding: Padding::Valid,
+            });
+        }
+        let [height, width] = [s.out_h(), s.out_w()].map(|len| if options.pool { len / 2 } else { len });
+        let mut y = Tensor::for_overwrite([s.n, height, width, s.cout])?;
         let (x_, w_, b_) = (self.value().data(), w.value().data(), bias.map(|b| b.value().data()));
-        conv2d::forward(isa, algorithm, &s, x_, w_, b_, options.relu, y.data_mut());
+        // Filters that stay the same are worth preparing once. Without the room for it, they are prepared each time.
+        let kept = if w.needs_gradient() {
+            None
+        } else {
+            let kept = w.value().derived(|w| KeptFilters::new(isa, algorithm, &s, w).ok().flatten());
+            kept.and_then(Option::as_ref)
+        };
+        let finish = Finish { bias: b_, relu: options.relu, pool: options.pool };
+        conv2d::forward(isa, algorithm, &s, x_, w_, kept, finish, y.data_mut());
 
         let (x_shape, w_shape) = (*self.shape(), *w.shape());
         let (x_kept, w_kept, y_kept) = (keep(self, w), keep(w, self), options.relu.then(|| y.clone()));
@@ -83,7 +104,7 @@ mod tests {
         let [x, w, b] = [numbers([2, 5, 4, 2]), numbers([3, 2, 2, 3]), numbers([3])];
         for (stride, padding) in [([1, 1], Padding::Same), ([1, 1], Padding::Valid), ([2, 1], Padding::Same)]
         {
-            let options = Conv2dOptions { stride, padding, relu: false };
+            let options = Conv2dOptions { stride, padding, relu: false, pool: false };
             gradcheck(&[x.clone(), w.clone(), b.clone()], |v| v[0].conv2d(&v[1], Some(&v[2]), options))
                 .unwrap();
             gradcheck(&[x.clone(), w.clone()], |v| v[0].conv2d(&v[1], None, options)).unwrap();
@@ -96,7 +117,7 @@ mod tests {
         let run = |relu| {
             let tape = Tape::new();
             let v = [&x, &w, &b].map(|t| tape.leaf(t.clone()));
-            let options = Conv2dOptions { stride: [1, 1], padding: Padding::Same, relu };
+            let options = Conv2dOptions { stride: [1, 1], padding: Padding::Same, relu, pool: false };
             let y = v[0].conv2d(&v[1], Some(&v[2]), options).unwrap();
             let y = if relu { y } else { y.relu().unwrap() };
             let loss = y.mul(&y).unwrap().sum().unwrap();
@@ -109,7 +130,7 @@ mod tests {
 
     #[test]
     fn shapes_that_do_not_fit_are_errors() {
-        let options = Conv2dOptions { stride: [1, 1], padding: Padding::Valid, relu: false };
+        let options = Conv2dOptions { stride: [1, 1], padding: Padding::Valid, relu: false, pool: false };
         let tape = Tape::new();
         let zeros = |shape: &[usize]| tape.constant(Tensor::zeros(shape));
         for (x, w, b, says) in [

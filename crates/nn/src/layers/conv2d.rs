@@ -73,6 +73,11 @@ impl Conv2D {
         self
     }
 
+    fn options(&self, pool: bool) -> Conv2dOptions {
+        let relu = self.activation == Activation::Relu;
+        Conv2dOptions { stride: self.strides, padding: self.padding, relu, pool }
+    }
+
     pub(crate) fn checked(self) -> Result<Self> {
         positive("filters", self.filters)?;
         self.kernel_size.iter().try_for_each(|&k| positive("kernel_size", k))?;
@@ -107,10 +112,14 @@ impl Layer for Conv2D {
     }
 
     fn forward<'t>(&self, x: Var<'t>, weights: &[Var<'t>], _: &Mode<'_>) -> Result<Output<'t>> {
+        let y = x.conv2d(&weights[0], weights.get(1), self.options(false))?;
         let relu = self.activation == Activation::Relu;
-        let options = Conv2dOptions { stride: self.strides, padding: self.padding, relu };
-        let y = x.conv2d(&weights[0], weights.get(1), options)?;
         Ok(if relu { y } else { self.activation.apply(y)? }.into())
+    }
+
+    fn forward_halved<'t>(&self, x: &Var<'t>, weights: &[Var<'t>]) -> Option<Result<Var<'t>>> {
+        let fused = matches!(self.activation, Activation::Relu | Activation::Linear);
+        fused.then(|| Ok(x.conv2d(&weights[0], weights.get(1), self.options(true))?))
     }
 
     fn config(&self) -> LayerConfig {

@@ -59,6 +59,10 @@ impl Layer for MaxPooling2D {
     fn config(&self) -> LayerConfig {
         LayerConfig::MaxPooling2D(*self)
     }
+
+    fn halves(&self) -> bool {
+        *self == Self::new([2, 2])
+    }
 }
 
 #[cfg(test)]

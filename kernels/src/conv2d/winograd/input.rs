@@ -55,6 +55,7 @@ pub(super) fn transform_tile<S: Simd>(
         (Window::new(copy, POINTS * pixel, pixel), 0)
     };
     for i in 0..lines.len() {
+        window.prefetch_right(s, first + i);
         transform_line(s, window, first + i, v.column(at(i)));
     }
 }

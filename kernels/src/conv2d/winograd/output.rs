@@ -39,6 +39,17 @@ pub(super) fn transform_tiles<S: Simd, const NR: usize, const NV: usize>(
         let (down, across) = (side.min(height.saturating_sub(top)), side.min(out_w.saturating_sub(left)));
         // Where nothing of the tile is stored, there may be no such row.
         let first_row = (tile.picture - region.pictures.start) * rows.len() + top.saturating_sub(rows.start);
+        if index + 1 < region.tiles() && down == side {
+            // The next tile's pixels: they are to be in reach when their turn comes.
+            for i in 0..side {
+                let pixel = y.row((first_row + i) * out_w + left);
+                for j in 0..side {
+                    for line in (0..NR).step_by(LINE) {
+                        s.prefetch(pixel, column + (side + j) * m.cout + line);
+                    }
+                }
+            }
+        }
         for part in (0..NR).step_by(S::LANES) {
             let out = transform_part(s, products, part, &bias, finish);
             for i in 0..OUT {

@@ -113,8 +113,19 @@ pub(super) fn filter(g: [f64; TAPS]) -> [f64; POINTS] {
 /// From sums at the points, already divided, to three taps.
 #[inline(always)]
 pub(super) fn taps(m: [f64; POINTS]) -> [f64; TAPS] {
+    combine(m, FINITE)
+}
+
+/// The same of magnitudes, where nothing cancels: what the errors of the taps are relative to.
+#[inline(always)]
+pub(super) fn magnitudes_of_taps(m: [f64; POINTS]) -> [f64; TAPS] {
+    combine(m, [0.0, 1.0, 1.0, 0.5, 2.0])
+}
+
+#[inline(always)]
+fn combine(m: [f64; POINTS], points: [f64; POINTS - 1]) -> [f64; TAPS] {
     let mut taps = [0.0, 0.0, m[POINTS - 1]];
-    for (m, a) in m.into_iter().zip(FINITE) {
+    for (m, a) in m.into_iter().zip(points) {
         taps[0] += m;
         taps[1] += a * m;
         taps[2] += a * a * m;

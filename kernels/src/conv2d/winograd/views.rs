@@ -1,8 +1,9 @@
 //! Two views of memory whose bounds are checked once, when they are made, and not for each of the 36 numbers that a
 //! transform reads and the 36 that it writes: those checks would take as long as the arithmetic.
 
-use super::transform::{PLANES, POINTS};
+use super::transform::{OUT, PLANES, POINTS};
 use crate::gemm::tile::LINE;
+use crate::simd::Simd;
 
 /// 6×6 pixels of a map, all of them inside.
 #[derive(Copy, Clone)]
@@ -37,6 +38,16 @@ impl<'a> Window<'a> {
         // SAFETY: y and x are below 6 and the line is a whole one; so it ends at most where the last pixel does, which `new`
         // found to be inside `from`.
         unsafe { &*self.from.as_ptr().add(at).cast() }
+    }
+
+    /// Asks for a line of channels of the four columns that the next tile to the right adds.
+    #[inline(always)]
+    pub(super) fn prefetch_right<S: Simd>(&self, s: S, line: usize) {
+        for y in 0..POINTS {
+            for x in POINTS..POINTS + OUT {
+                s.prefetch(self.from, y * self.row + x * self.pixel + line * LINE);
+            }
+        }
     }
 }
 

@@ -14,12 +14,15 @@
 //!
 //! Chunks are added in order, and where they lie depends on the shape alone: the bits stay the same on any number of
 //! threads. M is one chunk's; it is taken back to taps at once, in f64, where the divisors of both axes are applied.
+//!
+//! Errors of this sum are relative to the largest of its nine taps and more; see [`ROUNDING`] for what becomes of those
+//! taps that are nothing else.
 
 use rayon::prelude::*;
 
 use super::input::transform_tile;
 use super::plan::{Cut, Maps, Region, Tile};
-use super::transform::{DIVISORS, OUT, PLANES, POINTS, TAPS, gradient, taps};
+use super::transform::{DIVISORS, OUT, PLANES, POINTS, TAPS, gradient, magnitudes_of_taps, taps};
 use super::views::{Column, Planes};
 use crate::conv2d::Conv2dShape;
 use crate::gemm::tile::{LINE, Panel, Rows, WithTile, tile, with_tile};
@@ -29,6 +32,11 @@ use crate::simd::Simd;
 
 /// Tiles of a chunk at most.
 const CHUNK: usize = 98;
+
+/// What one rounding may change, relative to the number. A tap that is less than this of the terms it is made of is not
+/// known to be anything but zero, and is taken for that: zeros are common behind a ReLU (a channel that few pixels reach),
+/// and an optimiser like Adam, which looks at the sign of a small gradient and not at its size, would follow the noise.
+const ROUNDING: f64 = f32::EPSILON as f64 / 2.0;
 
 /// dw from x and dy.
 pub(in crate::conv2d) fn backward_weights(isa: Isa, s: &Conv2dShape, x: &[f32], dy: &[f32], dw: &mut [f32]) {
@@ -72,10 +80,7 @@ impl WithTile for Gradient<'_> {
                 let x_parts = x_points.par_chunks_exact_mut(x_len).enumerate();
                 let y_parts = y_points.par_chunks_exact_mut(y_len).enumerate();
                 rayon::join(
-                    || {
-                        x_parts
-                            .for_each(|(line, to)| x_at_points(s, &m, &region, x, line, stride, to))
-                    },
+                    || x_parts.for_each(|(line, to)| x_at_points(s, &m, &region, x, line, stride, to)),
                     || y_parts.for_each(|(p, to)| dy_at_points::<S, NR>(s, &m, &region, dy, p, stride, to)),
                 );
                 let (x_points, y_points) = (&*x_points, &*y_points);
@@ -177,11 +182,7 @@ fn gradients<'a, const NR: usize>(
 
 /// G dy Gᵀ for NR channels of a tile.
 #[inline(always)]
-fn transform_gradients<S: Simd, const NR: usize>(
-    s: S,
-    d: [&[f32; NR]; OUT * OUT],
-    mut to: Column<'_, NR>,
-) {
+fn transform_gradients<S: Simd, const NR: usize>(s: S, d: [&[f32; NR]; OUT * OUT], mut to: Column<'_, NR>) {
     for lane in (0..NR).step_by(S::LANES) {
         let mut columns = [[s.splat(0.0); OUT]; POINTS];
         for x in 0..OUT {
@@ -216,20 +217,22 @@ fn add_chunk<S: Simd, const MR: usize, const NR: usize, const NV: usize>(
     let channels = x.len() / y.len() * LINE;
     with_scratch(PLANES * channels * NR, |products| {
         let products = products.as_chunks_mut::<NR>().0;
-        for (point, c) in products.chunks_exact_mut(channels).enumerate() {
-            let b = &y[point * stride..][..tiles];
-            for (x, c) in x.chunks_exact(y.len()).zip(c.chunks_exact_mut(LINE)) {
-                let a = &x[point * stride..][..tiles];
-                for rows in even_parts(0..LINE, MR) {
-                    let panel = Panel::Columns { a, first: rows.start };
-                    tile::<S, MR, NR, NV>(s, panel, b, false, Rows::all(&mut c[rows]));
-                }
-            }
-        }
         let of_tap = sums.len() / (TAPS * TAPS);
         s.vectorize(
             #[inline(always)]
-            || add_taps(products, channels, of_tap, sums),
+            || {
+                for (point, c) in products.chunks_exact_mut(channels).enumerate() {
+                    let b = &y[point * stride..][..tiles];
+                    for (x, c) in x.chunks_exact(y.len()).zip(c.chunks_exact_mut(LINE)) {
+                        let a = &x[point * stride..][..tiles];
+                        for rows in even_parts(0..LINE, MR) {
+                            let panel = Panel::Columns { a, first: rows.start };
+                            tile::<S, MR, NR, NV>(s, panel, b, 0, false, Rows::all(&mut c[rows]));
+                        }
+                    }
+                }
+                add_taps(products, channels, of_tap, sums);
+            },
         );
     });
 }
@@ -245,20 +248,23 @@ fn add_taps<const NR: usize>(products: &[[f32; NR]], channels: usize, of_tap: us
         }
         for lane in 0..NR {
             let mut columns = [[0.0; POINTS]; TAPS];
+            let mut magnitudes = [[0.0; POINTS]; TAPS];
             for x in 0..POINTS {
                 let mut column = [0.0; POINTS];
                 for y in 0..POINTS {
                     column[y] = f64::from(m[y * POINTS + x][lane]) * (1.0 / (DIVISORS[y] * DIVISORS[x]));
                 }
-                let column = taps(column);
+                let (of_column, magnitude) = (taps(column), magnitudes_of_taps(column.map(f64::abs)));
                 for i in 0..TAPS {
-                    columns[i][x] = column[i];
+                    columns[i][x] = of_column[i];
+                    magnitudes[i][x] = magnitude[i];
                 }
             }
             for i in 0..TAPS {
-                let row = taps(columns[i]);
+                let (row, magnitude) = (taps(columns[i]), magnitudes_of_taps(magnitudes[i]));
                 for j in 0..TAPS {
-                    found[i * TAPS + j][lane] = row[j] as f32;
+                    let known = row[j].abs() > ROUNDING * magnitude[j];
+                    found[i * TAPS + j][lane] = if known { row[j] as f32 } else { 0.0 };
                 }
             }
         }
