@@ -21,7 +21,7 @@ use std::ops::Range;
 
 use rayon::prelude::*;
 
-use super::input::{copy_len, plane_lines, transform_tile};
+use super::input::{Input, copy_len, plane_lines, transform_tile};
 use super::output::transform_tiles;
 use super::plan::{Cut, Maps, Region};
 use super::transform::PLANES;
@@ -143,7 +143,7 @@ impl<S: Simd, const MR: usize, const NR: usize> Job<'_, S, MR, NR> {
     fn transform_block(&self, region: &Region, index: usize, v: &mut [f32]) {
         let (s, m, lines) = (self.s, &self.m, self.m.cin.div_ceil(LINE));
         let tiles = block::<MR>(region, index);
-        let rows = tiles.len();
+        let (rows, input) = (tiles.len(), Input { m, x: self.x });
         with_scratch(copy_len(m.cin), |copy| {
             s.vectorize(
                 #[inline(always)]
@@ -151,7 +151,7 @@ impl<S: Simd, const MR: usize, const NR: usize> Job<'_, S, MR, NR> {
                     let mut v = Planes::new(v.as_chunks_mut::<LINE>().0, plane_lines(m.cin, rows));
                     for (row, t) in tiles.enumerate() {
                         let at = |line: usize| line * rows + row;
-                        transform_tile(s, m, self.x, region.tile(t), 0..lines, copy, &mut v, at);
+                        transform_tile(s, input, region.tile(t), 0..lines, copy, &mut v, at);
                     }
                 },
             );

@@ -29,14 +29,20 @@ pub(super) fn copy_len(channels: usize) -> usize {
     POINTS * POINTS * channels.next_multiple_of(LINE)
 }
 
+/// The maps of a batch, and their sizes.
+#[derive(Copy, Clone)]
+pub(super) struct Input<'a> {
+    pub(super) m: &'a Maps,
+    pub(super) x: &'a [f32],
+}
+
 /// Transforms these lines of channels of a tile: line `i` of them goes to row `at(i)` of each point.
 ///
 /// `copy` has room for [`copy_len`] of so many channels.
 #[inline(always)]
 pub(super) fn transform_tile<S: Simd>(
     s: S,
-    m: &Maps,
-    x: &[f32],
+    Input { m, x }: Input<'_>,
     tile: Tile,
     lines: Range<usize>,
     copy: &mut [f32],

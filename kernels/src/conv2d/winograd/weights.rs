@@ -20,7 +20,7 @@
 
 use rayon::prelude::*;
 
-use super::input::transform_tile;
+use super::input::{Input, transform_tile};
 use super::plan::{Cut, Maps, Region, Tile};
 use super::transform::{DIVISORS, OUT, PLANES, POINTS, TAPS, gradient, magnitudes_of_taps, taps};
 use super::views::{Column, Planes};
@@ -120,7 +120,7 @@ fn x_at_points<S: Simd>(
         || {
             let mut to = Planes::new(to.as_chunks_mut().0, stride);
             for t in 0..region.tiles() {
-                transform_tile(s, m, x, region.tile(t), line..line + 1, &mut copy, &mut to, |_| t);
+                transform_tile(s, Input { m, x }, region.tile(t), line..line + 1, &mut copy, &mut to, |_| t);
             }
         },
     );
