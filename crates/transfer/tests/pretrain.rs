@@ -84,7 +84,8 @@ fn a_run_that_is_cut_off_and_goes_on_ends_as_if_nothing_had_happened() {
 #[test]
 fn another_run_is_not_gone_on_with() {
     let dir = with_data();
-    let first = run("pretrain", dir.path(), &arguments("run", &[]));
+    // Where there is nothing to go on from, a run begins.
+    let first = run("pretrain", dir.path(), &arguments("run", &["--resume"]));
     assert!(first.status.success(), "{}", stderr(&first));
     for (more, code, says) in [
         (&["--seed", "7", "--resume"][..], 4, &["--seed 0", "has 7", "another --out"][..]),

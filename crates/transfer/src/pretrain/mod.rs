@@ -99,7 +99,8 @@ fn run(command: &Command) -> Result<()> {
     command.recipe.check()?;
     let threads = prepare(command.threads)?;
     let folder = match &command.out {
-        Some(out) if command.resume => RunFolder::reopen(out),
+        // Cut off before its first epoch was done, a run has left nothing to go on from, and begins anew.
+        Some(out) if command.resume && out.join(CHECKPOINT).exists() => RunFolder::reopen(out),
         out => RunFolder::create(out.as_deref(), "pretrain")?,
     };
     let outcome = Run { command, folder: &folder, threads }.train();
