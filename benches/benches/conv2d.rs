@@ -5,7 +5,7 @@
 
 use graft_benches::{Check, Criterion, Flops, Sheet, Variant, data, flops, isas, run_rated, shapes};
 use graft_kernels::Isa;
-use graft_kernels::conv2d::{self, Algorithm, Conv2dShape, Finish, Padding, reference};
+use graft_kernels::conv2d::{self, Algorithm, Conv2dShape, Finish, KeptFilters, Padding, reference};
 
 fn main() {
     run_rated(|c, sheet| {
@@ -45,28 +45,42 @@ struct Operands {
 fn ladder(c: &mut Criterion, sheet: &mut Sheet, name: &str, s: &Conv2dShape, rungs: &[Rung]) {
     let o = Operands { x: data(1, s.x_len()), w: data(2, s.w_len()), dy: data(3, s.y_len()) };
     let (mut y, mut dx, mut dw) = (vec![0.0; s.y_len()], vec![0.0; s.x_len()], vec![0.0; s.w_len()]);
-    let mut product =
-        |what: &str, (check, output): (Check, &mut [f32]), compute: &dyn Fn(Algorithm, Isa, &mut [f32])| {
-            let name = format!("conv2d {name} {what}");
-            let mut group = c.benchmark_group(&name);
-            let count = Flops::direct(2 * s.pixels() * s.taps() * s.cout);
-            group.throughput(flops(count.direct));
-            for &(algorithm, isa) in rungs {
-                let by = isa.map_or_else(|| algorithm.to_string(), |isa| format!("{algorithm} {isa}"));
-                let variant = Variant { name: by, isa };
-                sheet.measure((&name, &mut group), variant, count, (&check, &mut *output), |output| {
-                    compute(algorithm, isa.unwrap_or(Isa::Portable), output);
-                });
-            }
-            group.finish();
-        };
-    product("forward", (forward_check(s, &o), &mut y), &|algorithm, isa, y| {
+    let mut product = |what: &str,
+                       rungs: &[Rung],
+                       (check, output): (&Check, &mut [f32]),
+                       compute: &dyn Fn(Algorithm, Isa, &mut [f32])| {
+        let name = format!("conv2d {name} {what}");
+        let mut group = c.benchmark_group(&name);
+        let direct = 2 * s.pixels() * s.taps() * s.cout;
+        group.throughput(flops(direct));
+        for &(algorithm, isa) in rungs {
+            let carried_out = (direct as f64 * algorithm.share_of_products(s)).round() as usize;
+            let by = isa.map_or_else(|| algorithm.to_string(), |isa| format!("{algorithm} {isa}"));
+            let (variant, count) = (Variant { name: by, isa }, Flops { direct, carried_out });
+            sheet.measure((&name, &mut group), variant, count, (check, &mut *output), |output| {
+                compute(algorithm, isa.unwrap_or(Isa::Portable), output);
+            });
+        }
+        group.finish();
+    };
+    let check = forward_check(s, &o);
+    product("forward", rungs, (&check, &mut y), &|algorithm, isa, y| {
         conv2d::forward(isa, algorithm, s, &o.x, &o.w, None, Finish::default(), y);
     });
-    product("backward_input", (backward_input_check(s, &o), &mut dx), &|algorithm, isa, dx| {
+    // As a frozen base does it: what can be made of the filters beforehand has been made.
+    for &(algorithm, isa) in rungs {
+        let keep = |isa| KeptFilters::new(isa, algorithm, s, &o.w).expect("room for the filters");
+        if let Some(kept) = isa.and_then(keep) {
+            let kept = Some(&kept);
+            product("forward, filters kept", &[(algorithm, isa)], (&check, &mut y), &|algorithm, isa, y| {
+                conv2d::forward(isa, algorithm, s, &o.x, &o.w, kept, Finish::default(), y);
+            });
+        }
+    }
+    product("backward_input", rungs, (&backward_input_check(s, &o), &mut dx), &|algorithm, isa, dx| {
         conv2d::backward_input(isa, algorithm, s, &o.w, &o.dy, dx);
     });
-    product("backward_weights", (backward_weights_check(s, &o), &mut dw), &|algorithm, isa, dw| {
+    product("backward_weights", rungs, (&backward_weights_check(s, &o), &mut dw), &|algorithm, isa, dw| {
         conv2d::backward_weights(isa, algorithm, s, &o.x, &o.dy, dw);
     });
 }

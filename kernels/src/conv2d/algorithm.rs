@@ -42,6 +42,15 @@ impl Algorithm {
         }
     }
 
+    /// The part of the direct count's multiplications that is carried out where this algorithm is asked for: 1, or less by
+    /// Winograd's, whose transforms are not counted.
+    pub fn share_of_products(self, s: &Conv2dShape) -> f64 {
+        match self.chosen(s) {
+            Self::Winograd => winograd::share_of_products(s),
+            _ => 1.0,
+        }
+    }
+
     /// Every algorithm that can be asked for, from the bottom of the ladder.
     pub const LADDER: [Self; 4] = [Self::Reference, Self::Im2colGemm, Self::Direct, Self::Winograd];
 
