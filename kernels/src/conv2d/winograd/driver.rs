@@ -3,13 +3,14 @@
 //! ```text
 //! for each region                                    ≤ some hundred tiles: V stays in L2 or L3
 //!     for each of its tiles                          V = input at the points
-//!     for each panel of NR output channels
+//!     for each few panels of NR output channels
 //!         for each point                             its NR × cin filters: L2, or a stream from memory
-//!             for each block of tiles                M = V · U, 128 channels of the sum at a time
+//!             for each block of tiles
+//!                 for each of the panels             M = V · U, 128 channels of the sum at a time
 //!         for each tile                              y = output of M, with bias, ReLU, pooling
 //! ```
 //!
-//! Only NR channels are in flight, so that M (36 points × NR channels) stays in L2 however many a layer has.
+//! Only a few panels are in flight, so that M stays in L2 however many channels a layer has.
 //!
 //! Cores share the work in one of two ways. With few filters, each takes *regions* and does everything for them: nothing
 //! is shared but the filters, which fit into its cache. With many (block 4 of VGG16 has 37 MB a layer), every core would
@@ -54,13 +55,15 @@ struct Job<'a, S, const MR: usize, const NR: usize> {
     x: &'a [f32],
     u: &'a [[f32; NR]],
     finish: Finish<'a>,
+    /// Panels that are multiplied together.
+    group: usize,
 }
 
 impl WithTile for Pass<'_> {
     type Output = ();
     fn run<S: Simd, const MR: usize, const NR: usize, const NV: usize>(self, s: S) {
         let Pass { m, x, u, finish, y } = self;
-        let job = Job::<S, MR, NR> { s, m, x, u: u.as_chunks::<NR>().0, finish };
+        let job = Job::<S, MR, NR> { s, m, x, u: u.as_chunks::<NR>().0, finish, group: panels_together(&m) };
         let threads = rayon::current_num_threads();
         let own = m.cut(own_tiles(&m).min((m.n * m.tiles()[0] * m.tiles()[1]).div_ceil(threads)));
         if u.len() <= OWN_FILTERS && own.regions(&m) >= threads {
@@ -71,10 +74,19 @@ impl WithTile for Pass<'_> {
     }
 }
 
-/// Tiles of a region that a core works through alone. With 64 and 128 channels, V and M (0.8 and 1.3 MB) are to stay in L2;
-/// with 256 the filters, 9 MB, come from L3 for every region, and more tiles make more of them.
+/// Input channels up to which V and M of a region (56 tiles: 0.8 MB with 64 channels, 1.3 MB with 128) stay in an L2 of 2 MB.
+const WIDE: usize = 128;
+
+/// Tiles of a region that a core works through alone: as many as L2 holds, or, where the filters come from L3 for every
+/// region (with 256 channels they are 9 MB), enough to be worth that.
 fn own_tiles(m: &Maps) -> usize {
-    if m.cin <= 128 { 56 } else { 98 }
+    if m.cin <= WIDE { 56 } else { 98 }
+}
+
+/// Panels of output channels that are multiplied together. Where V does not fit into L2, each block of it comes from L3, and
+/// then serves several panels: their M is longer in turn, and still fits.
+fn panels_together(m: &Maps) -> usize {
+    if m.cin <= WIDE { 1 } else { 4 }
 }
 
 /// Tiles of a region that all cores work through: with 512 channels V is 14 MB, and 37 MB of filters are read once for
@@ -85,11 +97,7 @@ impl<S: Simd, const MR: usize, const NR: usize> Job<'_, S, MR, NR> {
     /// Each core does everything for its regions.
     fn by_region<const NV: usize>(&self, cut: Cut, y: &mut [f32]) {
         let (m, pool) = (&self.m, self.finish.pool);
-        let side = if pool { 2 } else { 4 };
-        let part_len = match cut.pictures {
-            1 => cut.rows * side * m.out(pool)[1] * m.cout,
-            pictures => pictures * m.picture_len(pool),
-        };
+        let part_len = cut.region_len(m, pool);
         let pictures = y.par_chunks_mut(cut.pictures * m.picture_len(pool)).enumerate();
         let regions = pictures.flat_map(|(i, y)| {
             let parts = y.par_chunks_mut(part_len).enumerate();
@@ -102,8 +110,10 @@ impl<S: Simd, const MR: usize, const NR: usize> Job<'_, S, MR, NR> {
                     self.transform_block(&region, block, v);
                 }
                 let mut y = BlockMut::whole(y, m.cout);
-                for panel in 0..m.cout.div_ceil(NR) {
-                    self.panel::<NV>(&region, v, [panel, panel * NR], &mut y);
+                let panels = m.cout.div_ceil(NR);
+                for first in (0..panels).step_by(self.group) {
+                    let group = first..panels.min(first + self.group);
+                    self.panels::<NV>(&region, v, group, first * NR, &mut y);
                 }
             });
         });
@@ -112,11 +122,7 @@ impl<S: Simd, const MR: usize, const NR: usize> Job<'_, S, MR, NR> {
     /// All cores work on one region after the other, each for some of the output channels.
     fn by_panel<const NV: usize>(&self, cut: Cut, y: &mut [f32]) {
         let (m, pool) = (&self.m, self.finish.pool);
-        let side = if pool { 2 } else { 4 };
-        let part_len = match cut.pictures {
-            1 => cut.rows * side * m.out(pool)[1] * m.cout,
-            pictures => pictures * m.picture_len(pool),
-        };
+        let part_len = cut.region_len(m, pool);
         for (i, y) in y.chunks_mut(cut.pictures * m.picture_len(pool)).enumerate() {
             for (part, y) in y.chunks_mut(part_len).enumerate() {
                 let region = cut.region(m, i * cut.pictures, part);
@@ -126,8 +132,9 @@ impl<S: Simd, const MR: usize, const NR: usize> Job<'_, S, MR, NR> {
                         self.transform_block(&region, block, v);
                     });
                     let (v, pixels) = (&*v, y.len() / m.cout);
-                    for_each_block(y, m.cout, [pixels, NR], |_, columns, mut y| {
-                        self.panel::<NV>(&region, v, [columns.start / NR, 0], &mut y);
+                    for_each_block(y, m.cout, [pixels, self.group * NR], |_, columns, mut y| {
+                        let panels = columns.start / NR..columns.end.div_ceil(NR);
+                        self.panels::<NV>(&region, v, panels, 0, &mut y);
                     });
                 });
             }
@@ -158,45 +165,57 @@ impl<S: Simd, const MR: usize, const NR: usize> Job<'_, S, MR, NR> {
         });
     }
 
-    /// The products of one panel of output channels, and what becomes of them. `y` is as in [`transform_tiles`], the panel's
-    /// first channel its number `column`.
-    fn panel<const NV: usize>(
+    /// The products of some panels of output channels, and what becomes of them. `y` is as in [`transform_tiles`], the first
+    /// panel's first channel its number `column`.
+    fn panels<const NV: usize>(
         &self,
         region: &Region,
         v: &[f32],
-        [panel, column]: [usize; 2],
+        panels: Range<usize>,
+        column: usize,
         y: &mut BlockMut<'_>,
     ) {
-        let (s, m, tiles) = (self.s, &self.m, region.tiles());
-        let u = &self.u[panel * PLANES * m.cin..][..PLANES * m.cin];
-        with_scratch(tiles * PLANES * NR, |products| {
+        let (s, m) = (self.s, &self.m);
+        let rows = region.tiles() * PLANES;
+        with_scratch(panels.len() * rows * NR, |products| {
             let products = products.as_chunks_mut::<NR>().0;
             s.vectorize(
                 #[inline(always)]
                 || {
-                    self.multiply::<NV>(region, v, u, products);
-                    let first = [panel * NR, column];
-                    transform_tiles::<S, NR, NV>(s, m, region, products, self.finish, first, y);
+                    self.multiply::<NV>(region, v, panels.clone(), products);
+                    for (panel, products) in panels.clone().zip(products.chunks_exact(rows)) {
+                        let first = [panel * NR, column + (panel - panels.start) * NR];
+                        transform_tiles::<S, NR, NV>(s, m, region, products, self.finish, first, y);
+                    }
                 },
             );
         });
     }
 
-    /// M[tile][point][NR] = V · U for all points of a region.
+    /// M[panel][tile][point][NR] = V · U for all points of a region.
     #[inline(always)]
-    fn multiply<const NV: usize>(&self, region: &Region, v: &[f32], u: &[[f32; NR]], m: &mut [[f32; NR]]) {
-        let (v, block_lines) = (v.as_chunks::<LINE>().0, self.block_len() / LINE);
-        // The filters of the next point, which lie behind these.
-        let next = self.m.cin * NR;
-        for (point, u) in u.chunks_exact(self.m.cin).enumerate() {
+    fn multiply<const NV: usize>(
+        &self,
+        region: &Region,
+        v: &[f32],
+        panels: Range<usize>,
+        products: &mut [[f32; NR]],
+    ) {
+        let (v, block_lines, cin) = (v.as_chunks::<LINE>().0, self.block_len() / LINE, self.m.cin);
+        for point in 0..PLANES {
             for (index, v) in v.chunks_exact(block_lines).enumerate() {
                 let tiles = block::<MR>(region, index);
-                let lines = plane_lines(self.m.cin, tiles.len());
-                let (v, m) = (&v[point * lines..][..lines], &mut m[tiles.start * PLANES + point..]);
-                for (chain, u) in u.chunks(CHAIN).enumerate() {
-                    let a = Panel::Lines(&v[chain * (CHAIN / LINE) * tiles.len()..]);
-                    let c = Rows::every(m, tiles.len(), PLANES);
-                    tile::<S, MR, NR, NV>(self.s, a, u, next, chain > 0, c);
+                let lines = plane_lines(cin, tiles.len());
+                let v = &v[point * lines..][..lines];
+                for (at, panel) in panels.clone().enumerate() {
+                    let u = &self.u[(panel * PLANES + point) * cin..][..cin];
+                    let m = &mut products[(at * region.tiles() + tiles.start) * PLANES + point..];
+                    for (chain, u) in u.chunks(CHAIN).enumerate() {
+                        let a = Panel::Lines(&v[chain * (CHAIN / LINE) * tiles.len()..]);
+                        // The next point's filters lie behind these.
+                        let c = Rows::every(m, tiles.len(), PLANES);
+                        tile::<S, MR, NR, NV>(self.s, a, u, cin * NR, chain > 0, c);
+                    }
                 }
             }
         }

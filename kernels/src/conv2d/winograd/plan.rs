@@ -88,6 +88,15 @@ impl Cut {
         m.n.div_ceil(self.pictures) * m.tiles()[0].div_ceil(self.rows)
     }
 
+    /// Numbers of the output of a region (the last of a picture may have fewer).
+    pub(super) fn region_len(&self, m: &Maps, pool: bool) -> usize {
+        let side = if pool { OUT / 2 } else { OUT };
+        match self.pictures {
+            1 => self.rows * side * m.out(pool)[1] * m.cout,
+            pictures => pictures * m.picture_len(pool),
+        }
+    }
+
     /// Part `part` of the pictures that start with number `first`.
     pub(super) fn region(&self, m: &Maps, first: usize, part: usize) -> Region {
         let [down, across] = m.tiles();
