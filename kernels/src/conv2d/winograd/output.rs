@@ -39,7 +39,7 @@ pub(super) fn transform_tiles<S: Simd, const NR: usize, const NV: usize>(
         let (down, across) = (side.min(height.saturating_sub(top)), side.min(out_w.saturating_sub(left)));
         // Where nothing of the tile is stored, there may be no such row.
         let first_row = (tile.picture - region.pictures.start) * rows.len() + top.saturating_sub(rows.start);
-        if index + 1 < region.tiles() && down == side {
+        if index + 1 < region.tiles() && down == side && across > 0 {
             // The next tile's pixels: they are to be in reach when their turn comes.
             for i in 0..side {
                 let pixel = y.row((first_row + i) * out_w + left);

@@ -263,8 +263,9 @@ fn add_taps<const NR: usize>(products: &[[f32; NR]], channels: usize, of_tap: us
             for i in 0..TAPS {
                 let (row, magnitude) = (taps(columns[i]), magnitudes_of_taps(magnitudes[i]));
                 for j in 0..TAPS {
-                    let known = row[j].abs() > ROUNDING * magnitude[j];
-                    found[i * TAPS + j][lane] = if known { row[j] as f32 } else { 0.0 };
+                    // NaN is not less than anything.
+                    let unknown = row[j].abs() < ROUNDING * magnitude[j];
+                    found[i * TAPS + j][lane] = if unknown { 0.0 } else { row[j] as f32 };
                 }
             }
         }
