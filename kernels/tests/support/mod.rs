@@ -3,6 +3,9 @@
 //! A judge returns what is wrong, rather than panicking, so that a test can show it a wrong kernel and see it caught.
 #![allow(dead_code, unreachable_pub, reason = "each test binary uses a part of it")]
 
+pub mod conv2d;
+pub mod winograd;
+
 use graft_kernels::Isa;
 use graft_kernels::random::{Purpose, Stream};
 
