@@ -32,7 +32,8 @@ impl<'t> Var<'t> {
         let s = shape(self, w, bias, options)?;
         let b = or_absent(self.tape, bias);
         let needs_gradient = [self, w, &b].iter().any(|v| v.needs_gradient());
-        if options.pool && needs_gradient {
+        // The gradient of a pooling needs the full map; and one pixel is too few for it, as it says itself.
+        if options.pool && (needs_gradient || s.out_h().min(s.out_w()) < 2) {
             let map = self.conv2d(w, bias, Conv2dOptions { pool: false, ..options })?;
             return map.max_pool2d(MaxPool2dOptions {
                 pool: [2, 2],
@@ -142,5 +143,8 @@ mod tests {
             let error = zeros(x).conv2d(&zeros(w), Some(&zeros(&[b])), options).unwrap_err().to_string();
             assert!(error.contains(says), "{error}");
         }
+        let pooled = Conv2dOptions { pool: true, ..options };
+        let error = zeros(&[2, 3, 5, 2]).conv2d(&zeros(&[3, 3, 2, 3]), None, pooled).unwrap_err().to_string();
+        assert!(error.starts_with("max_pool2d: ") && error.contains("(2, 1, 3, 3)"), "{error}");
     }
 }

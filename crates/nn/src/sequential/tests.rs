@@ -1,3 +1,5 @@
+use graft_kernels::conv2d::Padding;
+
 use super::*;
 use crate::Activation;
 use crate::layers::{BatchNormalization, Conv2D, Dense, Dropout, Flatten, MaxPooling2D};
@@ -112,6 +114,81 @@ fn predicting_is_the_forward_pass_without_a_tape() {
     assert!(tape.is_empty() && pass.trained.is_empty());
     let half = model.predict_range(0..3, &pictures()).unwrap();
     assert_eq!(model.predict_range(3..6, &half).unwrap(), p);
+}
+
+/// Two convolutions of sizes for which the kernels have each a way of their own (few channels; Winograd's), each followed
+/// by a pooling: the second of an odd map.
+fn pooled_twice() -> Sequential {
+    let mut model = Sequential::new([14, 22, 3]);
+    let conv = |filters| Conv2D::new(filters, [3, 3]).padding(Padding::Same).activation(Activation::Relu);
+    model.push("conv1", conv(20)).unwrap();
+    model.push("pool1", MaxPooling2D::new([2, 2])).unwrap();
+    model.push("conv2", conv(33)).unwrap();
+    model.push("pool2", MaxPooling2D::new([2, 2])).unwrap();
+    model.initialize(5);
+    model
+}
+
+fn bits(t: &Tensor) -> Vec<u32> {
+    t.data().iter().map(|v| v.to_bits()).collect()
+}
+
+#[test]
+fn pooling_in_the_convolution_is_pooling_after_it() {
+    for algorithm in Algorithm::LADDER.into_iter().chain([Algorithm::Auto]) {
+        let mut model = pooled_twice();
+        model.set_algorithm(algorithm);
+        let x = Tensor::from_fn([3, 14, 22, 3], |i| ((i * 37 % 101) as f32 - 50.0) / 23.0);
+        // Layer by layer, no layer sees that a pooling follows.
+        let apart = (0..4).fold(x.clone(), |x, layer| model.predict_range(layer..layer + 1, &x).unwrap());
+        assert_eq!(apart.shape()[..], [3, 3, 5, 33]);
+        assert_eq!(bits(&model.predict(&x).unwrap()), bits(&apart), "{algorithm}");
+        // A range may end between the two.
+        let middle = model.predict_range(0..3, &x).unwrap();
+        assert_eq!(bits(&model.predict_range(3..4, &middle).unwrap()), bits(&apart), "{algorithm}");
+        // In training the full maps are there, for the gradients.
+        let tape = Tape::with_algorithm(algorithm);
+        let pass = model.forward(&tape, 0..4, tape.constant(x), &Mode::training(0, 0, &[])).unwrap();
+        assert_eq!(bits(pass.y.value()), bits(&apart), "{algorithm}");
+    }
+}
+
+#[test]
+fn filters_packed_once_are_the_filters_and_forgotten_when_they_change() {
+    let x = Tensor::from_fn([2, 14, 22, 3], |i| ((i * 31 % 97) as f32 - 48.0) / 23.0);
+    let mut model = pooled_twice();
+    let passes = |model: &Sequential| [(); 3].map(|()| bits(&model.predict(&x).unwrap()));
+    let [first, second, third] = passes(&model);
+    assert!(
+        first == second && first == third,
+        "the second pass packs the filters to keep them, the third has them"
+    );
+
+    // Nobody else holds the kernel: it is written to where it lies.
+    let kernel = WeightId { layer: 2, weight: 0 };
+    let (shape, old) = (*model.weight(kernel).value.shape(), model.weight(kernel).value.data().to_vec());
+    let doubled: Vec<f32> = old.iter().map(|w| w * 2.0).collect();
+    model.weight_mut(kernel).data_mut().copy_from_slice(&doubled);
+    let in_place = passes(&model);
+    assert!(in_place.iter().all(|bits| *bits == in_place[0] && *bits != first));
+    // A model that never saw other filters.
+    let mut fresh = pooled_twice();
+    fresh.set_weight("conv2", "kernel", Tensor::new(shape, &doubled).unwrap()).unwrap();
+    assert_eq!(passes(&fresh), in_place);
+    // Somebody holds it: what is written to is a copy.
+    let held = model.weight(kernel).value.clone();
+    model.weight_mut(kernel).data_mut().copy_from_slice(&old);
+    assert_eq!(passes(&model), [&first; 3].map(Clone::clone));
+    model.set_weight("conv2", "kernel", held).unwrap();
+    assert_eq!(passes(&model), in_place);
+    model.set_weight("conv2", "kernel", Tensor::new(shape, &old).unwrap()).unwrap();
+    assert_eq!(passes(&model), [&first; 3].map(Clone::clone));
+    // The other ways of computing leave what is kept alone.
+    model.set_algorithm(Algorithm::Direct);
+    let direct = passes(&model);
+    assert!(direct[0] != first && direct.iter().all(|bits| *bits == direct[0]));
+    model.set_algorithm(Algorithm::Auto);
+    assert_eq!(passes(&model), [&first; 3].map(Clone::clone));
 }
 
 #[test]
