@@ -9,7 +9,7 @@ use rayon::prelude::*;
 
 use super::Conv2dShape;
 use crate::gemm::Epilogue;
-use crate::gemm::tile::{Panel, RGB, Rows, TAPS, WithTile, tile, with_tile};
+use crate::gemm::tile::{Ahead, Panel, RGB, Rows, TAPS, WithTile, tile, with_tile};
 use crate::isa::Isa;
 use crate::parallel::{even_parts, with_scratch};
 use crate::simd::Simd;
@@ -108,7 +108,7 @@ fn one_row<S: Simd, const MR: usize, const NR: usize, const NV: usize>(
         let a = Panel::Pixels([&upper[seen.clone()], &middle[seen.clone()], &lower[seen]]);
         for (panel, b) in filters.chunks_exact(TAPS * TAPS * RGB).enumerate() {
             let sums = &mut sums[..pixels.len()];
-            tile::<S, MR, NR, NV>(s, a, b, 0, false, Rows::all(sums));
+            tile::<S, MR, NR, NV>(s, a, b, Ahead::default(), false, Rows::all(sums));
             let (first, width) = (panel * NR, NR.min(cout - panel * NR));
             for (sums, pixel) in sums.iter().zip(pixels.clone()) {
                 let y = &mut y[pixel * cout + first..][..width];

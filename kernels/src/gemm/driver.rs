@@ -23,7 +23,7 @@ use rayon::prelude::*;
 
 use super::blocks::block_size;
 use super::pack::{Left, Right};
-use super::tile::{KC, LINE, Rows, WithTile, tile, with_tile};
+use super::tile::{Ahead, KC, LINE, Rows, WithTile, tile, with_tile};
 use super::{Epilogue, GemmShape};
 use crate::isa::Isa;
 use crate::parallel::{BlockMut, even_parts, for_each_block, with_scratch};
@@ -135,7 +135,7 @@ impl<S: Simd, A: Left> Part<'_, S, A> {
             let acc = &mut acc[..rows_of_tile.len()];
             for (p, start) in cols.clone().step_by(NR).enumerate() {
                 let b = &panels_b[p * depth..][..depth];
-                tile::<S, MR, NR, NV>(self.s, panel_a, b, 0, false, Rows::all(acc));
+                tile::<S, MR, NR, NV>(self.s, panel_a, b, Ahead::default(), false, Rows::all(acc));
                 let width = NR.min(cols.end - start);
                 for (acc, i) in acc.iter().zip(rows_of_tile.start - rows.start..) {
                     let c = &mut block.row(i)[start - cols.start..][..width];

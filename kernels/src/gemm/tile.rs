@@ -89,6 +89,17 @@ impl<'a, const NR: usize> Rows<'a, NR> {
     }
 }
 
+/// What will be wanted soon and is asked for while a tile runs: how many numbers after those that it reads; 0 for nothing.
+#[derive(Copy, Clone, Default)]
+pub(crate) struct Ahead {
+    /// After each row of B, into L1.
+    pub(crate) b: usize,
+    /// After each row of B, into L2.
+    pub(crate) far_b: usize,
+    /// After each line of A, into L2.
+    pub(crate) far_a: usize,
+}
+
 /// Work that is done by tiles of MR rows and NR columns, which are NV registers.
 pub(crate) trait WithTile {
     /// What it gives.
@@ -113,8 +124,6 @@ pub(crate) fn with_tile<W: WithTile>(isa: Isa, work: W) -> W::Output {
 
 /// `c[i][j] = Σ a[i][k]·b[k][j]` over all k of `b`, for the rows of `c`, at most MR; or that sum added to `c`.
 ///
-/// `ahead` numbers after each row of `b` is one that will soon be wanted; it is asked for meanwhile.
-///
 /// To be called from code that [`Simd::vectorize`] compiles, and inlined into it: as a call, its operands would be written
 /// to the stack and read back only after the stores of the tile before, 15 % of the time of a short sum.
 #[inline(always)]
@@ -122,7 +131,7 @@ pub(crate) fn tile<S: Simd, const MR: usize, const NR: usize, const NV: usize>(
     s: S,
     a: Panel<'_>,
     b: &[[f32; NR]],
-    ahead: usize,
+    ahead: Ahead,
     add: bool,
     c: Rows<'_, NR>,
 ) {
@@ -152,7 +161,7 @@ fn rows<S: Simd, const R: usize, const NR: usize, const NV: usize>(
     s: S,
     a: Panel<'_>,
     b: &[[f32; NR]],
-    ahead: usize,
+    ahead: Ahead,
     add: bool,
     c: Rows<'_, NR>,
 ) {
@@ -162,9 +171,15 @@ fn rows<S: Simd, const R: usize, const NR: usize, const NV: usize>(
             let (lines, tail) = (a.as_chunks::<R>().0, b.len() % LINE);
             let (whole, b_tail) = b.as_chunks::<LINE>();
             for (a, b) in lines.iter().zip(whole) {
+                if ahead.far_a > 0 {
+                    a.iter().for_each(|a| s.prefetch_far(a, ahead.far_a));
+                }
                 for k in 0..LINE {
                     for line in (0..NR).step_by(LINE) {
-                        s.prefetch(&b[k], ahead + line);
+                        s.prefetch(&b[k], ahead.b + line);
+                        if ahead.far_b > 0 {
+                            s.prefetch_far(&b[k], ahead.far_b + line);
+                        }
                     }
                     outer_product(
                         s,

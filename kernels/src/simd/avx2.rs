@@ -1,7 +1,7 @@
 //! AVX2 with FMA: 16 registers of 8 floats.
 
 use std::arch::x86_64::{
-    __m256, _CMP_UNORD_Q, _MM_HINT_T0, _mm_prefetch, _mm256_add_ps, _mm256_blendv_ps, _mm256_cmp_ps,
+    __m256, _CMP_UNORD_Q, _MM_HINT_T0, _MM_HINT_T1, _mm_prefetch, _mm256_add_ps, _mm256_blendv_ps, _mm256_cmp_ps,
     _mm256_fmadd_ps, _mm256_loadu_ps, _mm256_max_ps, _mm256_mul_ps, _mm256_set1_ps, _mm256_setzero_ps,
     _mm256_storeu_ps, _mm256_sub_ps,
 };
@@ -85,5 +85,11 @@ impl Simd for Avx2 {
     fn prefetch(self, near: &[f32], offset: usize) {
         // SAFETY: a prefetch reads nothing that the program could see, and never faults.
         unsafe { _mm_prefetch::<_MM_HINT_T0>(near.as_ptr().wrapping_add(offset).cast()) }
+    }
+
+    #[inline(always)]
+    fn prefetch_far(self, near: &[f32], offset: usize) {
+        // SAFETY: as for `prefetch`.
+        unsafe { _mm_prefetch::<_MM_HINT_T1>(near.as_ptr().wrapping_add(offset).cast()) }
     }
 }

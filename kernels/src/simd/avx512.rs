@@ -1,7 +1,7 @@
 //! AVX-512: 32 registers of 16 floats.
 
 use std::arch::x86_64::{
-    __m512, _CMP_UNORD_Q, _MM_HINT_T0, _mm_prefetch, _mm512_add_ps, _mm512_cmp_ps_mask, _mm512_fmadd_ps,
+    __m512, _CMP_UNORD_Q, _MM_HINT_T0, _MM_HINT_T1, _mm_prefetch, _mm512_add_ps, _mm512_cmp_ps_mask, _mm512_fmadd_ps,
     _mm512_loadu_ps, _mm512_mask_mov_ps, _mm512_max_ps, _mm512_mul_ps, _mm512_set1_ps, _mm512_setzero_ps,
     _mm512_storeu_ps, _mm512_sub_ps,
 };
@@ -85,5 +85,11 @@ impl Simd for Avx512 {
     fn prefetch(self, near: &[f32], offset: usize) {
         // SAFETY: a prefetch reads nothing that the program could see, and never faults.
         unsafe { _mm_prefetch::<_MM_HINT_T0>(near.as_ptr().wrapping_add(offset).cast()) }
+    }
+
+    #[inline(always)]
+    fn prefetch_far(self, near: &[f32], offset: usize) {
+        // SAFETY: as for `prefetch`.
+        unsafe { _mm_prefetch::<_MM_HINT_T1>(near.as_ptr().wrapping_add(offset).cast()) }
     }
 }

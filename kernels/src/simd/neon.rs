@@ -76,4 +76,7 @@ impl Simd for Neon {
     fn prefetch(self, _: &[f32], _: usize) {
         // `core::arch::aarch64::_prefetch` is not stable yet.
     }
+
+    #[inline(always)]
+    fn prefetch_far(self, _: &[f32], _: usize) {}
 }

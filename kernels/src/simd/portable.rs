@@ -68,4 +68,7 @@ impl Simd for Portable {
 
     #[inline(always)]
     fn prefetch(self, _: &[f32], _: usize) {}
+
+    #[inline(always)]
+    fn prefetch_far(self, _: &[f32], _: usize) {}
 }

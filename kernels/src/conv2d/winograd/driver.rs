@@ -28,7 +28,7 @@ use super::plan::{Cut, Maps, Region};
 use super::transform::PLANES;
 use super::views::Planes;
 use crate::conv2d::Finish;
-use crate::gemm::tile::{LINE, Panel, Rows, WithTile, tile};
+use crate::gemm::tile::{Ahead, LINE, Panel, Rows, WithTile, tile};
 use crate::parallel::{BlockMut, for_each_block, with_scratch};
 use crate::simd::Simd;
 
@@ -82,6 +82,9 @@ const WIDE: usize = 128;
 fn own_tiles(m: &Maps) -> usize {
     if m.cin <= WIDE { 56 } else { 98 }
 }
+
+/// Rows of filters that are on their way from L2 to L1 where those of a point, 32 KB and more, fill L1 by themselves.
+const ROWS_AHEAD: usize = 16;
 
 /// Panels of output channels that are multiplied together. Where V does not fit into L2, each block of it comes from L3, and
 /// then serves several panels: their M is longer in turn, and still fits.
@@ -202,6 +205,12 @@ impl<S: Simd, const MR: usize, const NR: usize> Job<'_, S, MR, NR> {
         products: &mut [[f32; NR]],
     ) {
         let (v, block_lines, cin) = (v.as_chunks::<LINE>().0, self.block_len() / LINE, self.m.cin);
+        let next_point = cin * NR;
+        let ahead = if cin <= WIDE {
+            Ahead { b: next_point, ..Ahead::default() }
+        } else {
+            Ahead { b: ROWS_AHEAD * NR, far_b: next_point, far_a: self.block_len() }
+        };
         for point in 0..PLANES {
             for (index, v) in v.chunks_exact(block_lines).enumerate() {
                 let tiles = block::<MR>(region, index);
@@ -212,9 +221,8 @@ impl<S: Simd, const MR: usize, const NR: usize> Job<'_, S, MR, NR> {
                     let m = &mut products[(at * region.tiles() + tiles.start) * PLANES + point..];
                     for (chain, u) in u.chunks(CHAIN).enumerate() {
                         let a = Panel::Lines(&v[chain * (CHAIN / LINE) * tiles.len()..]);
-                        // The next point's filters lie behind these.
                         let c = Rows::every(m, tiles.len(), PLANES);
-                        tile::<S, MR, NR, NV>(self.s, a, u, cin * NR, chain > 0, c);
+                        tile::<S, MR, NR, NV>(self.s, a, u, ahead, chain > 0, c);
                     }
                 }
             }

@@ -25,7 +25,7 @@ use super::plan::{Cut, Maps, Region, Tile};
 use super::transform::{DIVISORS, OUT, PLANES, POINTS, TAPS, gradient, magnitudes_of_taps, taps};
 use super::views::{Column, Planes};
 use crate::conv2d::Conv2dShape;
-use crate::gemm::tile::{LINE, Panel, Rows, WithTile, tile, with_tile};
+use crate::gemm::tile::{Ahead, LINE, Panel, Rows, WithTile, tile, with_tile};
 use crate::isa::Isa;
 use crate::parallel::{even_parts, with_scratch};
 use crate::simd::Simd;
@@ -227,7 +227,7 @@ fn add_chunk<S: Simd, const MR: usize, const NR: usize, const NV: usize>(
                         let a = &x[point * stride..][..tiles];
                         for rows in even_parts(0..LINE, MR) {
                             let panel = Panel::Columns { a, first: rows.start };
-                            tile::<S, MR, NR, NV>(s, panel, b, 0, false, Rows::all(&mut c[rows]));
+                            tile::<S, MR, NR, NV>(s, panel, b, Ahead::default(), false, Rows::all(&mut c[rows]));
                         }
                     }
                 }
