@@ -59,6 +59,15 @@ pub(crate) trait Simd: Copy + Send + Sync {
     /// The larger of both; NaN if either is.
     fn max(self, a: Self::V, b: Self::V) -> Self::V;
 
+    /// |v|.
+    fn abs(self, v: Self::V) -> Self::V;
+
+    /// Zero where |v| is at most `limit`; NaN stays.
+    fn drop_up_to(self, v: Self::V, limit: Self::V) -> Self::V;
+
+    /// a / b.
+    fn div(self, a: Self::V, b: Self::V) -> Self::V;
+
     /// Zero for what is negative; NaN stays.
     fn relu(self, v: Self::V) -> Self::V;
 
@@ -78,7 +87,7 @@ mod tests {
     /// Every operation on 16 numbers at a time, in the order of the list of expectations below.
     #[inline(always)]
     fn results<S: Simd>(s: S, a: &[f32; 16], b: &[f32; 16]) -> Vec<f32> {
-        let mut out = vec![f32::NAN; 7 * 16];
+        let mut out = vec![f32::NAN; 10 * 16];
         for at in (0..16).step_by(S::LANES) {
             let (x, y) = (s.load(&a[at..]), s.load(&b[at..]));
             let all = [
@@ -89,6 +98,9 @@ mod tests {
                 s.max(x, y),
                 s.max(y, x),
                 s.relu(x),
+                s.div(x, y),
+                s.abs(x),
+                s.drop_up_to(x, s.splat(2.0)),
             ];
             s.prefetch(&a[..], at + 1000);
             for (i, v) in all.into_iter().enumerate() {
@@ -140,7 +152,9 @@ mod tests {
             for i in 0..16 {
                 let (a, b) = (a[i], b[i]);
                 let relu = if a.is_nan() { nan } else { a.max(0.0) };
-                let expected = of_scalars.map(|f| f(a, b)).into_iter().chain([max(a, b), max(b, a), relu]);
+                let dropped = if a.abs() <= 2.0 { 0.0 } else { a };
+                let others = [max(a, b), max(b, a), relu, a / b, a.abs(), dropped];
+                let expected = of_scalars.map(|f| f(a, b)).into_iter().chain(others);
                 for (op, e) in expected.enumerate() {
                     let f = found[op * 16 + i];
                     assert!(

@@ -1,7 +1,8 @@
 //! NEON: 32 registers of 4 floats.
 
 use std::arch::aarch64::{
-    float32x4_t, vaddq_f32, vdupq_n_f32, vfmaq_f32, vld1q_f32, vmaxq_f32, vmulq_f32, vst1q_f32, vsubq_f32,
+    float32x4_t, vabsq_f32, vaddq_f32, vbicq_u32, vcleq_f32, vdivq_f32, vdupq_n_f32, vfmaq_f32, vld1q_f32,
+    vmaxq_f32, vmulq_f32, vreinterpretq_f32_u32, vreinterpretq_u32_f32, vst1q_f32, vsubq_f32,
 };
 
 use super::Simd;
@@ -55,6 +56,12 @@ impl Simd for Neon {
     }
 
     #[inline(always)]
+    fn div(self, a: float32x4_t, b: float32x4_t) -> float32x4_t {
+        // SAFETY: `self` proves NEON.
+        unsafe { vdivq_f32(a, b) }
+    }
+
+    #[inline(always)]
     fn mul_add(self, a: float32x4_t, b: float32x4_t, c: float32x4_t) -> float32x4_t {
         // SAFETY: `self` proves NEON.
         unsafe { vfmaq_f32(c, a, b) }
@@ -65,6 +72,21 @@ impl Simd for Neon {
         // This instruction gives NaN where either is.
         // SAFETY: `self` proves NEON.
         unsafe { vmaxq_f32(a, b) }
+    }
+
+    #[inline(always)]
+    fn abs(self, v: float32x4_t) -> float32x4_t {
+        // SAFETY: `self` proves NEON.
+        unsafe { vabsq_f32(v) }
+    }
+
+    #[inline(always)]
+    fn drop_up_to(self, v: float32x4_t, limit: float32x4_t) -> float32x4_t {
+        // SAFETY: `self` proves NEON.
+        unsafe {
+            let dropped = vcleq_f32(vabsq_f32(v), limit);
+            vreinterpretq_f32_u32(vbicq_u32(vreinterpretq_u32_f32(v), dropped))
+        }
     }
 
     #[inline(always)]

@@ -51,6 +51,11 @@ impl Simd for Portable {
     }
 
     #[inline(always)]
+    fn div(self, a: f32x4, b: f32x4) -> f32x4 {
+        a / b
+    }
+
+    #[inline(always)]
     fn mul_add(self, a: f32x4, b: f32x4, c: f32x4) -> f32x4 {
         a * b + c
     }
@@ -59,6 +64,17 @@ impl Simd for Portable {
     fn max(self, a: f32x4, b: f32x4) -> f32x4 {
         let [a, b] = [a.to_array(), b.to_array()];
         f32x4::new(std::array::from_fn(|i| if b[i] > a[i] || b[i].is_nan() { b[i] } else { a[i] }))
+    }
+
+    #[inline(always)]
+    fn abs(self, v: f32x4) -> f32x4 {
+        v.abs()
+    }
+
+    #[inline(always)]
+    fn drop_up_to(self, v: f32x4, limit: f32x4) -> f32x4 {
+        let [v, limit] = [v.to_array(), limit.to_array()];
+        f32x4::new(std::array::from_fn(|i| if v[i].abs() <= limit[i] { 0.0 } else { v[i] }))
     }
 
     #[inline(always)]
