@@ -35,7 +35,8 @@ impl<'a> BlockMut<'a> {
     #[inline(always)]
     pub(crate) fn row(&mut self, i: usize) -> &mut [f32] {
         assert!(i < self.rows);
-        // SAFETY: row `i` lies inside the matrix that `for_each_block` cut up, and no other block shares it.
+        // SAFETY: row `i` lies inside the matrix that `whole` borrowed or `for_each_block` cut up, and no other block
+        // shares it.
         unsafe { std::slice::from_raw_parts_mut(self.start.add(i * self.stride), self.cols) }
     }
 }

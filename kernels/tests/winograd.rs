@@ -296,3 +296,22 @@ fn filters_kept_for_another_instruction_set_or_other_channels_are_not_used() {
         }
     }
 }
+
+/// A channel that one pixel reaches has no gradient for most taps: it is zero by definition, and has to be, as an
+/// optimiser that divides gradients by their own size would follow any noise there.
+#[test]
+fn taps_that_no_pixel_reaches_have_no_gradient() {
+    let s = three_by_three([1, 24, 24, 16], 35, Padding::Same);
+    let mut d = data(&s, 0, floats);
+    d.x.fill(0.0);
+    for channel in 0..s.cin {
+        d.x[channel] = 0.3 + channel as f32; // pixel (0, 0)
+    }
+    for ours in every_winograd() {
+        let mut dw = poisoned(s.w_len());
+        ours.backward_weights(&s, &d.x, &d.dy, &mut dw);
+        let beyond = |i: &usize| i / s.cout / s.cin / 3 == 2 || i / s.cout / s.cin % 3 == 2;
+        let noise = (0..dw.len()).filter(beyond).filter(|&i| dw[i] != 0.0).count();
+        assert_eq!(noise, 0, "{ours:?}");
+    }
+}
