@@ -18,7 +18,7 @@ use std::fs::File;
 use std::io;
 use std::ops::{Deref, DerefMut};
 use std::ptr::NonNull;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use memmap2::{MmapMut, MmapOptions};
 use rayon::prelude::*;
@@ -29,15 +29,65 @@ const ALIGN: usize = 64;
 /// Numbers that one thread copies at a time.
 const COPIED_AT_ONCE: usize = 1 << 18;
 
-/// Smaller buffers come from the allocator's own lists, without a trap.
-const KEPT_FROM: usize = 1 << 16;
+/// Smaller buffers, less than 4 KiB, come from the allocator's own lists, without a trap.
+const KEPT_FROM: usize = (4096 - ALIGN) / size_of::<f32>();
 
-/// How many numbers are kept at most, 256 MB: two of VGG16's widest maps at eight pictures, or two gradients of a head of
-/// 25,088 × 1024. What was dropped first goes first.
-const KEPT_AT_MOST: usize = 64 << 20;
+/// Numbers beyond the most that was live, 128 MB. The maps of a step's beginning and the gradients of its end are never live
+/// at the same time, but both are wanted again.
+const SLACK: usize = 32 << 20;
 
-/// The memory of buffers that were dropped, the last at the back.
-static KEPT: Mutex<VecDeque<Memory>> = Mutex::new(VecDeque::new());
+/// The memory of buffers that were dropped, and how much may be kept of it.
+static POOL: Mutex<Pool> = Mutex::new(Pool { kept: VecDeque::new(), kept_len: 0, live: 0, most: 0 });
+
+/// Dropped memory, kept for the next of its length; lengths are in numbers.
+///
+/// What is live and what is kept are together never more than what was once live at the same time, and [`SLACK`]: a step finds
+/// what the step before it dropped, and the process needs little more memory than it would without. Where a buffer is of a
+/// length that nobody dropped, what was dropped first makes room for it.
+struct Pool {
+    /// The last that was dropped at the back.
+    kept: VecDeque<Memory>,
+    kept_len: usize,
+    live: usize,
+    /// The most that was live at the same time.
+    most: usize,
+}
+
+impl Pool {
+    fn lock() -> MutexGuard<'static, Self> {
+        POOL.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Counts a buffer of this length as live.
+    fn begin(&mut self, len: usize) {
+        self.live += len;
+        self.most = self.most.max(self.live);
+    }
+
+    /// Memory that was dropped, of just this length.
+    fn take(&mut self, len: usize) -> Option<Memory> {
+        let last = self.kept.iter().rposition(|m| m.len == len)?;
+        self.kept_len -= len;
+        self.kept.remove(last)
+    }
+
+    /// Frees what was dropped first, until there is room for a new buffer of this length.
+    fn make_room(&mut self, len: usize) {
+        let live = self.live.saturating_add(len);
+        while live.saturating_add(self.kept_len) > live.max(self.most).saturating_add(SLACK)
+            && let Some(first) = self.kept.pop_front()
+        {
+            self.kept_len -= first.len;
+        }
+    }
+
+    /// The opposite of [`Pool::begin`]: the memory is kept.
+    fn end(&mut self, memory: Memory) {
+        self.live -= memory.len;
+        self.kept_len += memory.len;
+        self.kept.push_back(memory);
+    }
+}
 
 /// `len` numbers could not be had from the system.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -83,7 +133,22 @@ impl Buffer {
     /// # Errors
     /// [`OutOfMemory`] if the size overflows or the allocator refuses.
     pub fn try_zeroed(len: usize) -> Result<Self, OutOfMemory> {
-        Memory::zeroed(len).map(Self).ok_or(OutOfMemory { len })
+        if let Some(mut kept) = Self::kept(len) {
+            kept.fill(0.0);
+            return Ok(kept);
+        }
+        Self::fresh(len)
+    }
+
+    /// `len` zeros that the system gives, counted.
+    fn fresh(len: usize) -> Result<Self, OutOfMemory> {
+        if len < KEPT_FROM {
+            return Memory::zeroed(len).map(Self).ok_or(OutOfMemory { len });
+        }
+        Pool::lock().make_room(len);
+        let memory = Memory::zeroed(len).ok_or(OutOfMemory { len })?;
+        Pool::lock().begin(len);
+        Ok(Self(memory))
     }
 
     /// `len` zeros.
@@ -100,11 +165,21 @@ impl Buffer {
     /// # Errors
     /// As [`Buffer::try_zeroed`].
     pub fn for_overwrite(len: usize) -> Result<Self, OutOfMemory> {
-        let mut buffer = take_kept(len).map_or_else(|| Self::try_zeroed(len), |memory| Ok(Self(memory)))?;
+        let mut buffer = match Self::kept(len) {
+            Some(kept) => kept,
+            None => Self::fresh(len)?,
+        };
         if cfg!(debug_assertions) {
             buffer.fill(f32::NAN);
         }
         Ok(buffer)
+    }
+
+    fn kept(len: usize) -> Option<Self> {
+        let mut pool = Pool::lock();
+        let memory = pool.take(len)?;
+        pool.begin(len);
+        Some(Self(memory))
     }
 
     /// `len` numbers of a file, little endian, from byte `offset` on, used where they lie. To write to them changes this
@@ -134,22 +209,6 @@ impl Buffer {
         // Pages begin on a line, and so does an offset that is a multiple of it.
         assert!(ptr.addr().get().is_multiple_of(ALIGN), "a page that does not begin on a cache line");
         Ok(Self(Memory { ptr, len, origin: Origin::File(map) }))
-    }
-}
-
-/// Memory that was dropped, of just this length.
-fn take_kept(len: usize) -> Option<Memory> {
-    let mut kept = KEPT.lock().unwrap_or_else(PoisonError::into_inner);
-    let last = kept.iter().rposition(|m| m.len == len)?;
-    kept.remove(last)
-}
-
-/// Keeps memory for the next of its length, and frees what was dropped first if it has become too much.
-fn keep(memory: Memory) {
-    let mut kept = KEPT.lock().unwrap_or_else(PoisonError::into_inner);
-    kept.push_back(memory);
-    while kept.iter().map(|m| m.len).sum::<usize>() > KEPT_AT_MOST {
-        kept.pop_front();
     }
 }
 
@@ -191,7 +250,7 @@ impl Drop for Buffer {
     fn drop(&mut self) {
         let memory = std::mem::replace(&mut self.0, Memory::NONE);
         if memory.len >= KEPT_FROM && matches!(memory.origin, Origin::Allocator(_)) {
-            keep(memory);
+            Pool::lock().end(memory);
         }
     }
 }
@@ -265,10 +324,30 @@ mod tests {
     }
 
     #[test]
-    fn what_is_kept_has_a_limit() {
-        drop((0..5).map(|_| Buffer::zeroed(KEPT_AT_MOST / 4)).collect::<Vec<_>>());
-        let kept = KEPT.lock().unwrap();
-        assert!(kept.iter().map(|m| m.len).sum::<usize>() <= KEPT_AT_MOST);
+    fn what_is_kept_never_adds_to_the_most_that_was_live() {
+        let mut pool = Pool { kept: VecDeque::new(), kept_len: 0, live: 0, most: 0 };
+        let make = |pool: &mut Pool, len: usize| {
+            let kept = pool.take(len);
+            if kept.is_none() {
+                pool.make_room(len);
+            }
+            pool.begin(len);
+            assert!(pool.live + pool.kept_len <= pool.most + SLACK);
+            (kept.is_some(), kept.unwrap_or_else(|| Memory::zeroed(len).unwrap()))
+        };
+        let (a, b) = (make(&mut pool, 2 * SLACK).1, make(&mut pool, SLACK).1);
+        pool.end(a);
+        pool.end(b);
+        assert_eq!((pool.live, pool.kept_len, pool.most), (0, 3 * SLACK, 3 * SLACK));
+        let (kept, b) = make(&mut pool, SLACK);
+        assert!(kept);
+        // There is room for one more of another length, and what was dropped first makes room for a second.
+        let (kept, c) = make(&mut pool, SLACK - 1);
+        assert!(!kept && pool.kept_len == 2 * SLACK);
+        let (kept, d) = make(&mut pool, SLACK - 2);
+        assert!(!kept && pool.kept_len == 0);
+        [b, c, d].into_iter().for_each(|m| pool.end(m));
+        assert_eq!((pool.live, pool.kept_len), (0, 3 * SLACK - 3));
     }
 
     /// A file of the numbers 0, 1, 2, … after `offset` other bytes.

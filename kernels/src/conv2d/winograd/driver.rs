@@ -126,6 +126,8 @@ impl<S: Simd, const MR: usize, const NR: usize> Job<'_, S, MR, NR> {
     fn by_panel<const NV: usize>(&self, cut: Cut, y: &mut [f32]) {
         let (m, pool) = (&self.m, self.finish.pool);
         let part_len = cut.region_len(m, pool);
+        // A group for every core.
+        let group = self.group.min(m.cout.div_ceil(NR).div_ceil(rayon::current_num_threads()));
         for (i, y) in y.chunks_mut(cut.pictures * m.picture_len(pool)).enumerate() {
             for (part, y) in y.chunks_mut(part_len).enumerate() {
                 let region = cut.region(m, i * cut.pictures, part);
@@ -135,7 +137,7 @@ impl<S: Simd, const MR: usize, const NR: usize> Job<'_, S, MR, NR> {
                         self.transform_block(&region, block, v);
                     });
                     let (v, pixels) = (&*v, y.len() / m.cout);
-                    for_each_block(y, m.cout, [pixels, self.group * NR], |_, columns, mut y| {
+                    for_each_block(y, m.cout, [pixels, group * NR], |_, columns, mut y| {
                         let panels = columns.start / NR..columns.end.div_ceil(NR);
                         self.panels::<NV>(&region, v, panels, 0, &mut y);
                     });
