@@ -185,6 +185,11 @@ impl Sequential {
         chosen.for_each(|(_, l)| l.trainable = trainable);
     }
 
+    /// Frees what kernels made of the weights to be fast: a base whose output is kept does not run again.
+    pub fn forget_derived(&mut self) {
+        self.layers.iter_mut().flat_map(|l| &mut l.weights).for_each(|w| w.value.forget_derived());
+    }
+
     /// Freezes every layer.
     pub fn freeze_all(&mut self) {
         self.set_trainable(.., false);

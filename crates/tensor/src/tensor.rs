@@ -160,6 +160,14 @@ impl Tensor {
         self.data.derived.get_or_init(|| Box::new(make(self.data()))).downcast_ref()
     }
 
+    /// Frees what was [derived](Self::derived) from the numbers, unless another tensor shares them. It is made again for
+    /// whoever asks often enough.
+    pub fn forget_derived(&mut self) {
+        if let Some(own) = Arc::get_mut(&mut self.data) {
+            (own.derived, own.asked) = (OnceLock::new(), AtomicBool::new(false));
+        }
+    }
+
     /// The one number of a tensor that has one.
     ///
     /// # Errors
@@ -224,6 +232,8 @@ mod tests {
         assert_eq!((sum(&x), sum(&x), sum(&x.clone())), (None, Some(6.0), Some(6.0)));
         assert_eq!(x.derived(|_| panic!("it is there")), Some(&6.0_f32));
         assert_eq!(x.derived(|_| "of another type"), None);
+        x.forget_derived();
+        assert_eq!((sum(&x), sum(&x)), (None, Some(6.0)));
         x.data_mut()[0] = 5.0;
         assert_eq!((sum(&x), sum(&x)), (None, Some(9.0)));
         let mut y = x.clone();

@@ -78,6 +78,7 @@ impl Training<'_> {
             self.freeze(network, last);
         }
         let features = self.features(network, None)?;
+        network.forget_derived();
         let mut history = History::default();
         let mut checkpoint = self.checkpoint(features.is_some())?;
         for (i, phase) in phases.iter().enumerate() {
@@ -92,6 +93,7 @@ impl Training<'_> {
                 note(format!("Phase {} of {}: {what}, at a learning rate of {rate}", i + 1, phases.len()));
             }
             let own = self.features_of_phase(network, features.as_ref())?;
+            network.forget_derived();
             let here = own.as_ref().or(features.as_ref());
             let part = self.run_phase(network, phase, i > 0, here, &loader, &mut checkpoint)?;
             history.epochs.extend(part.epochs);
