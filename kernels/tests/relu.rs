@@ -3,7 +3,7 @@
 mod support;
 
 use graft_kernels::elementwise::BLOCK;
-use graft_kernels::relu::{self, reference};
+use graft_kernels::relu::{self, NEGLIGIBLE, reference};
 use support::{Verdict, bits, every_isa, floats, poisoned, same_on_any_pool, stream};
 
 /// What a comparison can get wrong.
@@ -87,6 +87,16 @@ fn nan_passes_and_zero_is_positive() {
 }
 
 #[test]
+fn negligible_gradients_end_and_others_do_not() {
+    let dy = [1e-31, -1e-31, f32::MIN_POSITIVE, 1e-45, -1e-29, 2.0 * NEGLIGIBLE];
+    for isa in every_isa() {
+        let mut dx = poisoned(dy.len());
+        relu::backward(isa, &[1.0; 6], &dy, &mut dx);
+        assert_eq!(dx, [0.0, 0.0, 0.0, 0.0, -1e-29, 2.0 * NEGLIGIBLE], "{isa}");
+    }
+}
+
+#[test]
 fn a_wrong_kernel_is_caught() {
     type Forward = fn(f32) -> f32;
     type Backward = fn(f32, f32) -> f32;
@@ -97,8 +107,10 @@ fn a_wrong_kernel_is_caught() {
         };
         judge(1, 1000, forward, backward)
     };
-    let right: (Forward, Backward) =
-        (|x| if x <= 0.0 { 0.0 } else { x }, |y, dy| if y > 0.0 || y.is_nan() { dy } else { 0.0 });
+    let right: (Forward, Backward) = (
+        |x| if x <= 0.0 { 0.0 } else { x },
+        |y, dy| if y <= 0.0 || dy.abs() < NEGLIGIBLE { 0.0 } else { dy },
+    );
     verdict(right.0, right.1).expect("the right one passes");
     let forward: [(&str, Forward); 3] = [
         ("swallows NaN", |x| x.max(0.0)),
@@ -109,7 +121,7 @@ fn a_wrong_kernel_is_caught() {
         assert!(verdict(forward, right.1).is_err(), "forward {mistake}");
     }
     let backward: [(&str, Backward); 3] = [
-        ("passes at zero", |y, dy| if y >= 0.0 || y.is_nan() { dy } else { 0.0 }),
+        ("passes at zero", |y, dy| if y < 0.0 || dy.abs() < NEGLIGIBLE { 0.0 } else { dy }),
         ("multiplies, so that 0 · ∞ is NaN", |y, dy| dy * f32::from(u8::from(y > 0.0))),
         ("gives y", |y, _| y),
     ];
