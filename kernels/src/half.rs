@@ -22,6 +22,39 @@ use half::slice::HalfFloatSliceExt;
 use half::{bf16, f16};
 use rayon::prelude::*;
 
+/// Numbers of 16 bits, of either kind.
+#[derive(Copy, Clone, Debug)]
+pub enum Narrow<'a> {
+    /// IEEE 754 binary16.
+    F16(&'a [f16]),
+    /// The upper halves of f32s.
+    Bf16(&'a [bf16]),
+}
+
+impl Narrow<'_> {
+    /// How many.
+    pub fn len(&self) -> usize {
+        match self {
+            Self::F16(v) => v.len(),
+            Self::Bf16(v) => v.len(),
+        }
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Those from `first` on as f32, exactly; as many as `to` has room for.
+    #[inline(always)]
+    pub(crate) fn widen(&self, first: usize, to: &mut [f32]) {
+        match self {
+            Self::F16(v) => v[first..][..to.len()].convert_to_f32_slice(to),
+            Self::Bf16(v) => widen_bf16(&v[first..][..to.len()], to),
+        }
+    }
+}
+
 /// f32 to f16. `to` and `from` are of one length, here and below, or the function panics.
 pub fn f32_to_f16(from: &[f32], to: &mut [f16]) {
     blocks(from, to, |from, to| to.convert_from_f32_slice(from));
@@ -51,13 +84,16 @@ pub fn bf16_to_f32(isa: Isa, from: &[bf16], to: &mut [f32]) {
     blocks(from, to, |from, to| {
         isa.vectorize(
             #[inline(always)]
-            || {
-                for (to, &from) in to.iter_mut().zip(from) {
-                    *to = f32::from_bits(u32::from(from.to_bits()) << 16);
-                }
-            },
+            || widen_bf16(from, to),
         );
     });
+}
+
+#[inline(always)]
+fn widen_bf16(from: &[bf16], to: &mut [f32]) {
+    for (to, &from) in to.iter_mut().zip(from) {
+        *to = f32::from_bits(u32::from(from.to_bits()) << 16);
+    }
 }
 
 #[inline(always)]

@@ -4,7 +4,9 @@ mod support;
 
 use graft_kernels::Isa;
 use graft_kernels::dense::{self, DenseShape, reference};
+use graft_kernels::half::{Narrow, f32_to_bf16, f32_to_f16};
 use graft_kernels::random::Stream;
+use half::{bf16, f16};
 use support::{
     Verdict, bits, every_isa, exact, floats, integers, pick, poisoned, same_on_any_pool, stream, within,
 };
@@ -286,6 +288,29 @@ fn a_sample_has_the_same_bits_alone_and_in_a_batch() {
             let mut alone = poisoned(s.outputs);
             dense::forward(isa, &DenseShape { batch: 1, ..s }, x, &w, None, false, &mut alone);
             assert!(bits(&alone) == bits(y), "{isa}");
+        }
+    }
+}
+
+#[test]
+fn weights_of_16_bits_give_the_bits_that_they_give_as_f32() {
+    for (case, batch) in [1, 3, 8, 9, 33].into_iter().enumerate() {
+        for (inputs, outputs) in [(0, 5), (7, 1), (258, 33), (300, 70)] {
+            let s = DenseShape { batch, inputs, outputs };
+            let d = data(&s, case as u64, floats);
+            let (mut f, mut b) = (vec![f16::ZERO; s.w_len()], vec![bf16::ZERO; s.w_len()]);
+            f32_to_f16(&d.w, &mut f);
+            f32_to_bf16(Isa::best(), &d.w, &mut b);
+            let wide =
+                [f.iter().map(|v| v.to_f32()).collect::<Vec<_>>(), b.iter().map(|v| v.to_f32()).collect()];
+            for isa in every_isa() {
+                for (narrow, wide) in [Narrow::F16(&f), Narrow::Bf16(&b)].into_iter().zip(&wide) {
+                    let (mut y, mut expected) = (poisoned(s.y_len()), poisoned(s.y_len()));
+                    dense::forward_narrow(isa, &s, &d.x, narrow, Some(&d.bias), true, &mut y);
+                    dense::forward(isa, &s, &d.x, wide, Some(&d.bias), true, &mut expected);
+                    assert!(bits(&y) == bits(&expected), "{isa} {s:?}");
+                }
+            }
         }
     }
 }

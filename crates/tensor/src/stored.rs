@@ -13,7 +13,7 @@
 use std::fmt;
 use std::ops::Range;
 
-use graft_kernels::half::{bf16_to_f32, f16_to_f32, f32_to_bf16, f32_to_f16};
+use graft_kernels::half::{Narrow, bf16_to_f32, f16_to_f32, f32_to_bf16, f32_to_f16};
 use graft_kernels::{Isa, OutOfMemory};
 use half::{bf16, f16};
 
@@ -115,6 +115,15 @@ impl Stored {
         let mut tensor = Tensor::try_zeros(self.shape)?;
         self.decode(0, tensor.data_mut());
         Ok(tensor)
+    }
+
+    /// The numbers where they lie, if they have 16 bits.
+    pub fn narrow(&self) -> Option<Narrow<'_>> {
+        match &self.values {
+            Values::F32(_) => None,
+            Values::F16(v) => Some(Narrow::F16(v)),
+            Values::Bf16(v) => Some(Narrow::Bf16(v)),
+        }
     }
 
     /// The extents.

@@ -7,7 +7,7 @@ use std::sync::{Arc, OnceLock};
 
 use graft_kernels::Buffer;
 
-use crate::{Result, Shape, TensorError};
+use crate::{DType, Result, Shape, Stored, TensorError};
 
 /// Fewer numbers than this, 1 MiB, are read sooner than mapped.
 const MAPPED_FROM: usize = 1 << 18;
@@ -26,6 +26,8 @@ const MAPPED_FROM: usize = 1 << 18;
 pub struct Tensor {
     shape: Shape,
     data: Arc<Numbers>,
+    /// See [`Tensor::with_stored`].
+    stored: Option<Arc<Stored>>,
 }
 
 /// Numbers, and what was made of them.
@@ -73,7 +75,7 @@ impl Tensor {
     pub fn from_buffer(shape: impl Into<Shape>, data: Buffer) -> Self {
         let shape = shape.into();
         assert_eq!(shape.elements(), data.len(), "a buffer of another length than the shape {shape}");
-        Self { shape, data: Arc::new(data.into()) }
+        Self { shape, data: Arc::new(data.into()), stored: None }
     }
 
     /// All zeros.
@@ -143,9 +145,29 @@ impl Tensor {
 
     /// The numbers, to be changed: copied first if another tensor shares them.
     pub fn data_mut(&mut self) -> &mut [f32] {
+        self.stored = None;
         let own = Arc::make_mut(&mut self.data);
         (own.derived, own.asked) = (OnceLock::new(), AtomicBool::new(false));
         &mut own.buffer
+    }
+
+    /// The same numbers, and beside them what they are in another type, for whoever multiplies by them and has more use for
+    /// half the bytes than for all the digits ([`Tensor::stored`]). It lasts until the numbers are changed or reshaped;
+    /// [`Tensor::data`] has all digits as before. With [`DType::F32`] there is nothing beside them.
+    ///
+    /// # Errors
+    /// [`TensorError::Range`] for a finite number that the type cannot hold; [`TensorError::OutOfMemory`].
+    pub fn with_stored(&self, dtype: DType) -> Result<Self> {
+        let stored = match dtype {
+            DType::F32 => None,
+            _ => Some(Arc::new(Stored::from_tensor(self, dtype)?)),
+        };
+        Ok(Self { shape: self.shape, data: Arc::clone(&self.data), stored })
+    }
+
+    /// What [`Tensor::with_stored`] has put beside the numbers.
+    pub fn stored(&self) -> Option<&Stored> {
+        self.stored.as_deref()
     }
 
     /// What `make` makes of the numbers: filters packed for a kernel, say. It is made once and shared by all clones, for
@@ -192,7 +214,7 @@ impl Tensor {
                 &shape,
             ));
         }
-        Ok(Self { shape, data: Arc::clone(&self.data) })
+        Ok(Self { shape, data: Arc::clone(&self.data), stored: None })
     }
 }
 
@@ -239,6 +261,17 @@ mod tests {
         let mut y = x.clone();
         y.data_mut()[1] = 0.0;
         assert_eq!((sum(&y), sum(&y), sum(&x)), (None, Some(7.0), Some(9.0)));
+    }
+
+    #[test]
+    fn what_is_stored_beside_the_numbers_lasts_until_they_change() {
+        let x = Tensor::new([2], &[1.0, 3.1]).unwrap();
+        let mut y = x.with_stored(DType::Bf16).unwrap();
+        assert!(x.stored().is_none() && y.data() == x.data());
+        assert_eq!(y.clone().stored().unwrap().to_tensor().unwrap().data(), [1.0, 3.09375]);
+        assert!(y.with_stored(DType::F32).unwrap().stored().is_none());
+        y.data_mut()[0] = 2.0;
+        assert!(y.stored().is_none());
     }
 
     #[test]

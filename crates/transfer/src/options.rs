@@ -275,7 +275,7 @@ pub enum ClassWeight {
     Balanced,
 }
 
-/// Floats to hold features in.
+/// Floats to hold features or weights in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Precision {

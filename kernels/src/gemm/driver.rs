@@ -1,36 +1,46 @@
 //! The loops around the tile, the same for every instruction set and every operand that can be packed.
 //!
 //! ```text
-//! pack B into panels of NR, if it is small                   else each rectangle packs its part, below
 //! for each rectangle of C, in parallel                      see `blocks`
-//!     for each block of KC k, in order
-//!         the panels of B[block, columns]                    ≤ 512 KB: L2
-//!         for each MR rows                                   pack A[rows, block]: 14 KB, L1
+//!     for each block of two chains of KC k, in order
+//!         pack B[block, columns] into panels of NR           ≤ 1 MB: L2
+//!         for each MR rows                                   pack A[rows, block]: 28 KB, L1
 //!             for each panel of B                            streams from L2
-//!                 acc = tile(A panel, B panel)
-//!                 C = acc, or C + acc after the first block, and bias and ReLU after the last
+//!                 for both chains
+//!                     C = tile(A panel, B panel), or C + tile after the first chain
+//!                 bias and ReLU after the last block
 //! ```
 //!
 //! This is the scheme of Goto and van de Geijn (*Anatomy of high-performance matrix multiplication*, 2008), with the
 //! two inner loops in the order that suits a wide tile: the small panel of A stays in L1 and B streams past it, two
 //! cache lines for 28 multiply-adds.
 //!
+//! Nothing that the tile needs may come as a surprise: its rows of C, the next rows of A and the B that lies a little
+//! further on are asked for while it multiplies (`prefetch`), or a wait for memory would cost as much as the tile itself.
+//! And it writes to C at once, where it can: through a buffer, each tile would be stored, loaded and stored again.
+//!
 //! Rows are cut evenly (32 rows are 11 + 11 + 10, not 14 + 14 + 4), since a tile with fewer rows costs less.
 
 use std::ops::Range;
 
-use rayon::prelude::*;
-
 use super::blocks::block_size;
 use super::pack::{Left, Right};
-use super::tile::{Ahead, KC, LINE, Rows, WithTile, tile, with_tile};
+use super::tile::{Ahead, KC, LINE, Panel, Rows, Target, WithTile, tile, with_tile};
 use super::{Epilogue, GemmShape};
 use crate::isa::Isa;
 use crate::parallel::{BlockMut, even_parts, for_each_block, with_scratch};
 use crate::simd::Simd;
 
-/// A right operand of up to this many numbers (16 MB) that several rectangles share is packed once for all of them.
-const SHARED: usize = 1 << 22;
+/// How many chains of KC follow each other on a tile of C while it is in L1. Two of them halve the traffic of C, and their
+/// 14 rows of A, 28 KB, still fit beside it.
+const CHAINS: usize = 2;
+
+/// How many k one block has.
+const DEPTH: usize = CHAINS * KC;
+
+/// How far before its use a row of a panel of B is asked for, in numbers: 32 rows of AVX-512, whose multiply-adds take as
+/// long as L3 does to answer.
+const AHEAD: Ahead = Ahead { b: 1024, far_b: 0, far_a: 0 };
 
 /// `c` (m, n) = a (m, k) · b (k, n), then the epilogue.
 pub(crate) fn multiply<A: Left, B: Right>(
@@ -58,49 +68,23 @@ impl<A: Left, B: Right> WithTile for Product<'_, A, B> {
     fn run<S: Simd, const MR: usize, const NR: usize, const NV: usize>(self, s: S) {
         let Product { shape, a, b, epilogue, c } = self;
         let GemmShape { n, k, .. } = shape;
-        let size = block_size(shape, MR, NR);
-        let panels = n.div_ceil(NR);
-        let pack = |ks: Range<usize>, cols: Range<usize>, to: &mut [[f32; NR]]| {
-            s.vectorize(
-                #[inline(always)]
-                || b.pack(ks, cols, to),
-            );
-        };
-        let shared = shape.m > size[0] && k * panels * NR <= SHARED;
-        with_scratch(if shared { k * panels * NR } else { 0 }, |packed_b| {
-            let packed_b = packed_b.as_chunks_mut::<NR>().0;
-            packed_b.par_chunks_mut((KC * panels).max(1)).enumerate().for_each(|(block, to)| {
-                pack(block * KC..k.min((block + 1) * KC), 0..n, to);
-            });
-            let packed_b = &*packed_b;
-            for_each_block(c, n, size, |rows, cols, mut block| {
-                let own = cols.len().div_ceil(NR) * if shared { 0 } else { NR * k.min(KC) };
-                with_scratch(own + LINE * KC, |scratch| {
-                    let (own, packed_a) = scratch.split_at_mut(own);
-                    let own = own.as_chunks_mut::<NR>().0;
-                    for first in (0..k.max(1)).step_by(KC) {
-                        let ks = first..k.min(first + KC);
-                        let part = Part {
-                            s,
-                            k,
-                            a,
-                            epilogue,
-                            rows: rows.clone(),
-                            cols: cols.clone(),
-                            ks: ks.clone(),
-                        };
-                        let panels_b = if shared {
-                            &packed_b[first * panels + cols.start / NR * ks.len()..]
-                        } else {
-                            pack(ks, cols.clone(), own);
-                            &*own
-                        };
-                        s.vectorize(
-                            #[inline(always)]
-                            || part.add_to::<MR, NR, NV>(&mut block, panels_b, packed_a),
-                        );
-                    }
-                });
+        let size = block_size(shape, MR, NR, rayon::current_num_threads());
+        for_each_block(c, n, size, |rows, cols, mut block| {
+            let len_b = cols.len().next_multiple_of(NR) * k.min(DEPTH);
+            with_scratch(len_b + LINE * DEPTH, |scratch| {
+                let (panels_b, packed_a) = scratch.split_at_mut(len_b);
+                let panels_b = panels_b.as_chunks_mut::<NR>().0;
+                for first in (0..k.max(1)).step_by(DEPTH) {
+                    let ks = first..k.min(first + DEPTH);
+                    let part = Part { s, k, a, epilogue, rows: rows.clone(), cols: cols.clone(), ks };
+                    s.vectorize(
+                        #[inline(always)]
+                        || {
+                            b.pack(s, part.ks.clone(), cols.clone(), panels_b);
+                            part.add_to::<MR, NR, NV>(&mut block, panels_b, packed_a);
+                        },
+                    );
+                }
             });
         });
     }
@@ -127,25 +111,86 @@ impl<S: Simd, A: Left> Part<'_, S, A> {
         panels_b: &[[f32; NR]],
         packed_a: &mut [f32],
     ) {
-        let (rows, cols, depth) = (&self.rows, &self.cols, self.ks.len());
-        let (first, last) = (self.ks.start == 0, self.ks.end == self.k);
-        let mut acc = [[0.0; NR]; MR];
-        for rows_of_tile in even_parts(rows.clone(), MR) {
-            let panel_a = self.a.pack(rows_of_tile.clone(), self.ks.clone(), packed_a);
-            let acc = &mut acc[..rows_of_tile.len()];
-            for (p, start) in cols.clone().step_by(NR).enumerate() {
-                let b = &panels_b[p * depth..][..depth];
-                tile::<S, MR, NR, NV>(self.s, panel_a, b, Ahead::default(), false, Rows::all(acc));
-                let width = NR.min(cols.end - start);
-                for (acc, i) in acc.iter().zip(rows_of_tile.start - rows.start..) {
-                    let c = &mut block.row(i)[start - cols.start..][..width];
-                    add(c, &acc[..width], first);
-                    if last {
-                        self.epilogue.apply(start, c);
+        let (s, depth) = (self.s, self.ks.len());
+        let chains = || (0..CHAINS).map(|i| i * KC..depth.min((i + 1) * KC)).take(depth.div_ceil(KC).max(1));
+        let of_chain = |chain: &Range<usize>| self.ks.start + chain.start..self.ks.start + chain.end;
+        let mut edge = [[0.0; NR]; MR];
+        for rows in even_parts(self.rows.clone(), MR) {
+            let mut panels_a = [Panel::Lines(&[]); CHAINS];
+            let scratch = packed_a.chunks_exact_mut(LINE * KC);
+            for (panel, (chain, scratch)) in panels_a.iter_mut().zip(chains().zip(scratch)) {
+                *panel = self.a.pack(rows.clone(), of_chain(&chain), scratch);
+            }
+            let next = rows.end..self.rows.end.min(rows.end + MR);
+            let in_block = rows.start - self.rows.start..rows.end - self.rows.start;
+            for (p, start) in self.cols.clone().step_by(NR).enumerate() {
+                let width = NR.min(self.cols.end - start);
+                let mut c = Corner { block, rows: in_block.clone(), first: start - self.cols.start };
+                c.prefetch(s, width);
+                for (chain, &panel) in chains().zip(&panels_a) {
+                    let ks = of_chain(&chain);
+                    let b = &panels_b[p * depth..][chain];
+                    if p == 0 {
+                        (0..ks.len()).for_each(
+                            #[inline(always)]
+                            |step| self.a.prefetch(s, &next, &ks, step),
+                        );
                     }
+                    if width < NR {
+                        let edge = &mut edge[..rows.len()];
+                        tile::<S, MR, NR, NV>(s, panel, b, AHEAD, false, Rows::all(edge));
+                        for (i, sums) in edge.iter().enumerate() {
+                            add(c.part(i, width), &sums[..width], ks.start == 0);
+                        }
+                    } else {
+                        tile::<S, MR, NR, NV>(s, panel, b, AHEAD, ks.start > 0, c.by_ref());
+                    }
+                }
+                if self.ks.end == self.k {
+                    (0..rows.len()).for_each(|i| self.epilogue.apply(start, c.part(i, width)));
                 }
             }
         }
+    }
+}
+
+/// A few rows of a block, from its column `first` on.
+struct Corner<'b, 'c> {
+    block: &'b mut BlockMut<'c>,
+    rows: Range<usize>,
+    first: usize,
+}
+
+impl<'c> Corner<'_, 'c> {
+    #[inline(always)]
+    fn by_ref(&mut self) -> Corner<'_, 'c> {
+        Corner { block: self.block, rows: self.rows.clone(), first: self.first }
+    }
+
+    /// `width` numbers of row `i`.
+    #[inline(always)]
+    fn part(&mut self, i: usize, width: usize) -> &mut [f32] {
+        &mut self.block.row(self.rows.start + i)[self.first..][..width]
+    }
+
+    /// Asks for the lines that a tile will soon write.
+    #[inline(always)]
+    fn prefetch<S: Simd>(&mut self, s: S, width: usize) {
+        for i in 0..self.rows.len() {
+            (0..width).step_by(LINE).for_each(|at| s.prefetch(self.part(i, width), at));
+        }
+    }
+}
+
+impl<const NR: usize> Target<NR> for Corner<'_, '_> {
+    #[inline(always)]
+    fn count(&self) -> usize {
+        self.rows.len()
+    }
+
+    #[inline(always)]
+    fn row(&mut self, i: usize) -> &mut [f32; NR] {
+        self.part(i, NR).first_chunk_mut().expect("a tile lies within its block")
     }
 }
 

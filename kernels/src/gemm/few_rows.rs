@@ -12,12 +12,16 @@
 //!         C[i] += sums[i]
 //! ```
 //!
+//! B may also be kept in 16 bits ([`crate::half::Narrow`]): half as much to read, in about half the time. A piece of a row is
+//! then widened into L1 first.
+//!
 //! Each output is still the chain of one block of k after the other that [`super::tile`] promises, so that a picture
 //! gets the same bits alone as it gets in a large batch.
 
 use std::ops::Range;
 
 use super::driver::add;
+use super::pack::Runs;
 use super::tile::KC;
 use super::{Epilogue, GemmShape, MatRef};
 use crate::isa::Isa;
@@ -36,7 +40,7 @@ pub(super) fn multiply(
     isa: Isa,
     shape: GemmShape,
     a: MatRef<'_>,
-    b: MatRef<'_>,
+    b: &impl Runs,
     epilogue: Epilogue<'_>,
     c: &mut [f32],
 ) {
@@ -44,14 +48,15 @@ pub(super) fn multiply(
     let fused = isa != Isa::Portable;
     let width = STRIP.min(shape.n.div_ceil(8).next_multiple_of(64));
     for_each_block(c, shape.n, [shape.m, width], |_, cols, mut block| {
-        with_scratch(shape.m * cols.len(), |sums| {
+        with_scratch((shape.m + 4) * cols.len(), |scratch| {
+            let (sums, held) = scratch.split_at_mut(shape.m * cols.len());
             if fused {
                 isa.vectorize(
                     #[inline(always)]
-                    || strip(true, shape.k, a, b, epilogue, cols, &mut block, sums),
+                    || strip(true, shape.k, a, b, epilogue, cols, &mut block, sums, held),
                 );
             } else {
-                strip(false, shape.k, a, b, epilogue, cols, &mut block, sums);
+                strip(false, shape.k, a, b, epilogue, cols, &mut block, sums, held);
             }
         });
     });
@@ -64,28 +69,38 @@ fn strip(
     fused: bool,
     k: usize,
     a: MatRef<'_>,
-    b: MatRef<'_>,
+    b: &impl Runs,
     epilogue: Epilogue<'_>,
     cols: Range<usize>,
     block: &mut BlockMut<'_>,
     sums: &mut [f32],
+    held: &mut [f32],
 ) {
-    let row_of_b = |k: usize| &b.data[k * b.strides[0]..][cols.clone()];
     for first in (0..k.max(1)).step_by(KC) {
         let ks = first..k.min(first + KC);
         sums.fill(0.0);
         for k in ks.clone().step_by(4) {
-            for (i, sums) in sums.chunks_exact_mut(cols.len()).enumerate() {
-                if ks.end - k >= 4 {
+            let (h0, rest) = held.split_at_mut(cols.len());
+            if ks.end - k >= 4 {
+                // No iterators over closures here: they would be compiled for the least of all CPUs.
+                let (h1, rest) = rest.split_at_mut(cols.len());
+                let (h2, h3) = rest.split_at_mut(cols.len());
+                let rows = [
+                    b.run(k, cols.clone(), h0),
+                    b.run(k + 1, cols.clone(), h1),
+                    b.run(k + 2, cols.clone(), h2),
+                    b.run(k + 3, cols.clone(), h3),
+                ];
+                for (i, sums) in sums.chunks_exact_mut(cols.len()).enumerate() {
                     let a = [a.at(i, k), a.at(i, k + 1), a.at(i, k + 2), a.at(i, k + 3)];
-                    add_four(
-                        fused,
-                        sums,
-                        a,
-                        [row_of_b(k), row_of_b(k + 1), row_of_b(k + 2), row_of_b(k + 3)],
-                    );
-                } else {
-                    (k..ks.end).for_each(|k| add_one(fused, sums, a.at(i, k), row_of_b(k)));
+                    add_four(fused, sums, a, rows);
+                }
+            } else {
+                for k in k..ks.end {
+                    let row = b.run(k, cols.clone(), h0);
+                    for (i, sums) in sums.chunks_exact_mut(cols.len()).enumerate() {
+                        add_one(fused, sums, a.at(i, k), row);
+                    }
                 }
             }
         }

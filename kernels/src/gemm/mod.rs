@@ -21,6 +21,8 @@ pub(crate) mod pack;
 pub mod reference;
 pub(crate) mod tile;
 
+use self::pack::NarrowRef;
+use crate::half::Narrow;
 use crate::isa::Isa;
 
 /// The sizes of a product: A is (m, k), B is (k, n), C is (m, n).
@@ -109,7 +111,32 @@ pub fn gemm(isa: Isa, shape: GemmShape, a: MatRef<'_>, b: MatRef<'_>, epilogue: 
     assert_eq!(c.len(), m * n, "gemm: C is {m} × {n}");
     assert!(epilogue.bias.is_none_or(|bias| bias.len() == n), "gemm: one bias for each of {n} columns");
     if m <= few_rows::MAX_ROWS && b.strides[1] == 1 {
-        few_rows::multiply(isa, shape, a, b, epilogue, c);
+        few_rows::multiply(isa, shape, a, &b, epilogue, c);
+    } else {
+        driver::multiply(isa, shape, &a, &b, epilogue, c);
+    }
+}
+
+/// As [`gemm`], with `b` kept in 16 bits and row-major: the bits that its numbers as f32 would give, for half the reading.
+///
+/// # Panics
+/// If an operand is smaller than `shape` says.
+pub fn gemm_narrow(
+    isa: Isa,
+    shape: GemmShape,
+    a: MatRef<'_>,
+    b: Narrow<'_>,
+    epilogue: Epilogue<'_>,
+    c: &mut [f32],
+) {
+    let GemmShape { m, n, k } = shape;
+    assert!(a.covers(m, k), "gemm: A has {} numbers, too few for {m} × {k}", a.data.len());
+    assert_eq!(b.len(), k * n, "gemm: B is {k} × {n}");
+    assert_eq!(c.len(), m * n, "gemm: C is {m} × {n}");
+    assert!(epilogue.bias.is_none_or(|bias| bias.len() == n), "gemm: one bias for each of {n} columns");
+    let b = NarrowRef { data: b, cols: n };
+    if m <= few_rows::MAX_ROWS {
+        few_rows::multiply(isa, shape, a, &b, epilogue, c);
     } else {
         driver::multiply(isa, shape, &a, &b, epilogue, c);
     }

@@ -15,18 +15,84 @@ use std::ops::Range;
 
 use super::MatRef;
 use super::tile::{KC, LINE, Panel};
+use crate::half::Narrow;
+use crate::simd::Simd;
+
+/// How many rows before its turn a row of B is asked for, when it is copied: 512 columns of 4 rows are 8 KB of L1.
+const ROWS_AHEAD: usize = 4;
 
 /// The left operand of a product, (m, k).
 pub(crate) trait Left: Sync {
     /// Packs these rows (at most MR) and these k (at most KC) into `scratch`, which has room for KC lines.
     fn pack<'p>(&self, rows: Range<usize>, ks: Range<usize>, scratch: &'p mut [f32]) -> Panel<'p>;
+
+    /// Asks for a part of what [`Left::pack`] of these rows and these k will read; for `step` from 0 to the number of k, all.
+    #[inline(always)]
+    fn prefetch<S: Simd>(&self, s: S, rows: &Range<usize>, ks: &Range<usize>, step: usize) {
+        let _ = (s, rows, ks, step);
+    }
 }
 
 /// The right operand of a product, (k, n).
 pub(crate) trait Right: Sync {
     /// Packs these k and these columns: one panel for NR columns after the other, in each one row a k, with zeros
     /// after the last column.
-    fn pack<const NR: usize>(&self, ks: Range<usize>, cols: Range<usize>, panels: &mut [[f32; NR]]);
+    fn pack<S: Simd, const NR: usize>(
+        &self,
+        s: S,
+        ks: Range<usize>,
+        cols: Range<usize>,
+        panels: &mut [[f32; NR]],
+    );
+}
+
+/// A right operand whose rows lie in memory.
+pub(crate) trait Runs: Sync {
+    /// These columns of row `k`: where they lie, or written to `held`, which has their length.
+    fn run<'r>(&'r self, k: usize, cols: Range<usize>, held: &'r mut [f32]) -> &'r [f32];
+}
+
+/// A matrix in 16 bits, of `cols` columns.
+#[derive(Copy, Clone)]
+pub(crate) struct NarrowRef<'a> {
+    pub(crate) data: Narrow<'a>,
+    pub(crate) cols: usize,
+}
+
+impl Runs for MatRef<'_> {
+    #[inline(always)]
+    fn run<'r>(&'r self, k: usize, cols: Range<usize>, _: &'r mut [f32]) -> &'r [f32] {
+        debug_assert_eq!(self.strides[1], 1, "the rows lie in memory");
+        &self.data[k * self.strides[0]..][cols]
+    }
+}
+
+impl Runs for NarrowRef<'_> {
+    #[inline(always)]
+    fn run<'r>(&'r self, k: usize, cols: Range<usize>, held: &'r mut [f32]) -> &'r [f32] {
+        self.data.widen(k * self.cols + cols.start, held);
+        held
+    }
+}
+
+impl Right for NarrowRef<'_> {
+    #[inline(always)]
+    fn pack<S: Simd, const NR: usize>(
+        &self,
+        _: S,
+        ks: Range<usize>,
+        cols: Range<usize>,
+        panels: &mut [[f32; NR]],
+    ) {
+        let depth = ks.len();
+        for (at, k) in ks.enumerate() {
+            for (p, start) in cols.clone().step_by(NR).enumerate() {
+                let (to, rest) = panels[p * depth + at].split_at_mut(NR.min(cols.end - start));
+                self.data.widen(k * self.cols + start, to);
+                rest.fill(0.0);
+            }
+        }
+    }
 }
 
 impl Left for MatRef<'_> {
@@ -42,16 +108,30 @@ impl Left for MatRef<'_> {
         }
         lines(rows, ks, scratch, |row, ks, held| {
             if col_stride == 1 {
-                return Some(&self.data[row * row_stride..][ks]);
+                // To the end of a line, if there is more behind: a line is a move, part of one is a loop. No tile reads it.
+                let from = &self.data[row * row_stride + ks.start..];
+                return Some(&from[..from.len().min(ks.len().next_multiple_of(LINE))]);
             }
             held.iter_mut().zip(ks).for_each(|(to, k)| *to = self.at(row, k));
             None
         })
     }
+
+    #[inline(always)]
+    fn prefetch<S: Simd>(&self, s: S, rows: &Range<usize>, ks: &Range<usize>, step: usize) {
+        // Sixteen steps for each cache line of a row's k: one for each row.
+        let [row_stride, col_stride] = self.strides;
+        if col_stride == 1 && step % LINE < rows.len() {
+            s.prefetch_far(
+                self.data,
+                (rows.start + step % LINE) * row_stride + ks.start + step / LINE * LINE,
+            );
+        }
+    }
 }
 
-/// Rows of A as [`Panel::Lines`]. `row` shows where these k of a row lie in memory, or writes them to the place that it
-/// is given.
+/// Rows of A as [`Panel::Lines`]. `row` shows where these k of a row lie in memory, with whatever follows up to the end of
+/// the last line, or writes them to the place that it is given.
 #[inline(always)]
 pub(crate) fn lines<'p, 'a>(
     rows: Range<usize>,
@@ -75,7 +155,13 @@ pub(crate) fn lines<'p, 'a>(
 
 impl Right for MatRef<'_> {
     #[inline(always)]
-    fn pack<const NR: usize>(&self, ks: Range<usize>, cols: Range<usize>, panels: &mut [[f32; NR]]) {
+    fn pack<S: Simd, const NR: usize>(
+        &self,
+        s: S,
+        ks: Range<usize>,
+        cols: Range<usize>,
+        panels: &mut [[f32; NR]],
+    ) {
         let [row_stride, col_stride] = self.strides;
         let depth = ks.len();
         for (at, k) in ks.enumerate() {
@@ -86,6 +172,9 @@ impl Right for MatRef<'_> {
             } else {
                 // A whole row at once, since memory is fast at what follows, not at every so-manyth line. The copies
                 // of NR numbers have a length known to the compiler: a few moves rather than a call.
+                // The rows lie far apart, where no CPU expects them: those that will follow are asked for.
+                let later = (k + ROWS_AHEAD) * row_stride + cols.start;
+                (0..cols.len()).step_by(LINE).for_each(|at| s.prefetch(self.data, later + at));
                 let (whole, rest) = self.data[k * row_stride..][cols.clone()].as_chunks::<NR>();
                 for (p, from) in whole.iter().enumerate() {
                     panels[p * depth + at] = *from;

@@ -68,7 +68,16 @@ pub(crate) enum Panel<'a> {
     Pixels([&'a [[f32; RGB]]; TAPS]),
 }
 
-/// The rows of C that a tile writes: the first of every `stride` rows of some memory.
+/// Where a tile writes its part of C.
+pub(crate) trait Target<const NR: usize> {
+    /// How many rows it has, at most MR.
+    fn count(&self) -> usize;
+
+    /// Row `i` of them.
+    fn row(&mut self, i: usize) -> &mut [f32; NR];
+}
+
+/// The rows of C as rows of some memory of the tile's width: the first of every `stride` of them.
 pub(crate) struct Rows<'a, const NR: usize> {
     c: &'a mut [[f32; NR]],
     count: usize,
@@ -86,6 +95,18 @@ impl<'a, const NR: usize> Rows<'a, NR> {
     #[inline(always)]
     pub(crate) fn every(c: &'a mut [[f32; NR]], count: usize, stride: usize) -> Self {
         Self { c, count, stride }
+    }
+}
+
+impl<const NR: usize> Target<NR> for Rows<'_, NR> {
+    #[inline(always)]
+    fn count(&self) -> usize {
+        self.count
+    }
+
+    #[inline(always)]
+    fn row(&mut self, i: usize) -> &mut [f32; NR] {
+        &mut self.c[i * self.stride]
     }
 }
 
@@ -133,10 +154,10 @@ pub(crate) fn tile<S: Simd, const MR: usize, const NR: usize, const NV: usize>(
     b: &[[f32; NR]],
     ahead: Ahead,
     add: bool,
-    c: Rows<'_, NR>,
+    c: impl Target<NR>,
 ) {
     const { assert!(MR <= 14 && NR == NV * S::LANES) };
-    match c.count {
+    match c.count() {
         // A number of rows that the compiler knows, so that the accumulators are registers.
         1 => rows::<S, 1, NR, NV>(s, a, b, ahead, add, c),
         2 => rows::<S, 2, NR, NV>(s, a, b, ahead, add, c),
@@ -163,7 +184,7 @@ fn rows<S: Simd, const R: usize, const NR: usize, const NV: usize>(
     b: &[[f32; NR]],
     ahead: Ahead,
     add: bool,
-    c: Rows<'_, NR>,
+    mut c: impl Target<NR>,
 ) {
     let mut acc = [[s.splat(0.0); NV]; R];
     match a {
@@ -235,7 +256,7 @@ fn rows<S: Simd, const R: usize, const NR: usize, const NV: usize>(
         }
     }
     for (i, acc) in acc.into_iter().enumerate() {
-        let c = &mut c.c[i * c.stride];
+        let c = c.row(i);
         for (c, mut acc) in c.chunks_exact_mut(S::LANES).zip(acc) {
             if add {
                 acc = s.add(s.load(c), acc);

@@ -11,6 +11,8 @@ use std::time::{Duration, Instant};
 
 use graft_kernels::Isa;
 use graft_kernels::conv2d::Algorithm;
+use graft_tensor::DType;
+use graft_transfer::Precision;
 use graft_transfer::memory::peak_rss_bytes;
 use serde::Serialize;
 
@@ -82,10 +84,13 @@ struct Line<'a> {
 impl Clock {
     /// A clock for work on so many threads; for a single one, the process is held on one CPU.
     pub(crate) fn new(isa: Isa, options: &Options) -> Result<Self> {
-        let Options { threads, runs, conv_algorithm, .. } = *options;
+        let Options { threads, runs, conv_algorithm, precision, .. } = *options;
         let mut peer = format!("graft-{}/{isa}", env!("CARGO_PKG_VERSION"));
         if conv_algorithm != Algorithm::Auto {
             peer += &format!("/{conv_algorithm}");
+        }
+        if precision != Precision::F32 {
+            peer += &format!("/{}", DType::from(precision));
         }
         Ok(Self { peer, threads, runs, cpus: cpus::allowed(threads == 1)? })
     }

@@ -42,6 +42,7 @@ pub(crate) fn forward(clock: &Clock, options: &Options) -> Result<()> {
         };
         model.initialize(0);
         model.set_algorithm(options.conv_algorithm);
+        model.store_dense(options.precision.into())?;
         for &n in &options.batch {
             let x = samples(n, model.input_shape())?;
             let timing = clock.measure(2, || {

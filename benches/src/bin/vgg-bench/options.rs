@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Parser, ValueEnum};
 use graft_kernels::conv2d::Algorithm;
+use graft_transfer::Precision;
 
 /// Measure Graft on VGG16's work, one line of JSON a measurement
 #[derive(Debug, Parser)]
@@ -33,6 +34,10 @@ pub(crate) struct Options {
     /// How convolutions are computed, by a rung of the ladder
     #[arg(long, value_name = "NAME", default_value_t = Algorithm::Auto)]
     pub(crate) conv_algorithm: Algorithm,
+
+    /// For `forward`: what dense layers keep their weights in
+    #[arg(long, value_enum, default_value_t = Precision::F32)]
+    pub(crate) precision: Precision,
 
     /// A folder of JPEGs with a sub-folder per class, for `loader` and `predict-cold`
     #[arg(long, value_name = "DIR", default_value = "jpegs")]

@@ -1,7 +1,7 @@
 //! y = x·w + bias, and then ReLU if asked.
 
 use graft_kernels::dense::{self, DenseShape};
-use graft_tensor::{Result, Tensor, TensorError};
+use graft_tensor::{Result, Stored, Tensor, TensorError};
 
 use super::relu::back_through_relu;
 use super::{keep, or_absent};
@@ -9,7 +9,8 @@ use crate::Var;
 
 impl<'t> Var<'t> {
     /// The product `(n, inputs)` · `(inputs, outputs)` + `(outputs,)` → `(n, outputs)`, with negative sums made 0 if
-    /// `relu`.
+    /// `relu`. A `w` that has its numbers in 16 bits beside it ([`Tensor::with_stored`]) is read in these, unless a gradient
+    /// is wanted.
     ///
     /// # Errors
     /// [`TensorError::Shape`] if the shapes do not fit one another.
@@ -19,7 +20,11 @@ impl<'t> Var<'t> {
         let b = or_absent(self.tape, bias);
         let mut y = Tensor::for_overwrite([s.batch, s.outputs])?;
         let (x_, w_, b_) = (self.value().data(), w.value().data(), bias.map(|b| b.value().data()));
-        dense::forward(isa, &s, x_, w_, b_, relu, y.data_mut());
+        let needs_gradient = [self, w, &b].iter().any(|v| v.needs_gradient());
+        match w.value().stored().and_then(Stored::narrow) {
+            Some(w) if !needs_gradient => dense::forward_narrow(isa, &s, x_, w, b_, relu, y.data_mut()),
+            _ => dense::forward(isa, &s, x_, w_, b_, relu, y.data_mut()),
+        }
 
         let (x_kept, w_kept, y_kept) = (keep(self, w), keep(w, self), relu.then(|| y.clone()));
         Ok(self.tape.record(y, [self, w, &b], move |dy, [_, _, bias_wanted]| {
@@ -59,9 +64,22 @@ fn shape(x: &Var<'_>, w: &Var<'_>, bias: Option<&Var<'_>>) -> Result<DenseShape>
 
 #[cfg(test)]
 mod tests {
+    use graft_tensor::DType;
+
     use super::*;
     use crate::ops::testing::numbers;
     use crate::{Tape, gradcheck};
+
+    #[test]
+    fn weights_in_16_bits_are_for_answers_alone() {
+        let (tape, x) = (Tape::new(), numbers([3, 5]));
+        let w = numbers([5, 4]).with_stored(DType::Bf16).unwrap();
+        let rounded = w.stored().unwrap().to_tensor().unwrap();
+        let y = |w: Var<'_>| tape.constant(x.clone()).dense(&w, None, false).unwrap().value().clone();
+        let y = [&w, &rounded].map(|w| [tape.constant(w.clone()), tape.leaf(w.clone())].map(y));
+        assert_eq!(y[0][0].data(), y[1][0].data(), "the rounded weights are used");
+        assert_ne!(y[0][1].data(), y[1][1].data(), "a weight in training keeps its digits");
+    }
 
     #[test]
     fn gradients_are_slopes() {
