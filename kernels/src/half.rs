@@ -49,7 +49,7 @@ impl Narrow<'_> {
     #[inline(always)]
     pub(crate) fn widen(&self, first: usize, to: &mut [f32]) {
         match self {
-            Self::F16(v) => v[first..][..to.len()].convert_to_f32_slice(to),
+            Self::F16(v) => widen_f16(&v[first..][..to.len()], to),
             Self::Bf16(v) => widen_bf16(&v[first..][..to.len()], to),
         }
     }
@@ -96,6 +96,31 @@ fn widen_bf16(from: &[bf16], to: &mut [f32]) {
     }
 }
 
+/// f16 to f32 by integers, which every compiler makes vectors of; the CPU's own conversion is a call for each eight numbers,
+/// and that is slower than the memory they come from.
+///
+/// The exponent's excess is 15 in the one and 127 in the other. A number too small for an exponent of its own is given the
+/// least one, and the 1 that this puts before its digits is taken away again.
+#[inline(always)]
+fn widen_f16(from: &[f16], to: &mut [f32]) {
+    const EXPONENT: u32 = 0x1F << 23;
+    const EXCESS: u32 = (127 - 15) << 23;
+    const LEAST: u32 = EXCESS + (1 << 23);
+    for (to, from) in to.iter_mut().zip(from) {
+        let bits = u32::from(from.to_bits());
+        let digits = (bits & 0x7FFF) << 13;
+        let normal = digits + EXCESS;
+        let small = (f32::from_bits(digits + LEAST) - f32::from_bits(LEAST)).to_bits();
+        let infinite = normal + EXCESS;
+        let value = match digits & EXPONENT {
+            0 => small,
+            EXPONENT => infinite,
+            _ => normal,
+        };
+        *to = f32::from_bits(value | (bits & 0x8000) << 16);
+    }
+}
+
 #[inline(always)]
 fn round_to_bf16(x: f32) -> bf16 {
     let bits = x.to_bits();
@@ -133,6 +158,17 @@ mod tests {
                     );
                 }
             }
+        }
+    }
+
+    #[test]
+    fn every_f16_is_widened_as_the_cpu_does() {
+        let all: Vec<f16> = (0..=u16::MAX).map(f16::from_bits).collect();
+        let (mut by_integers, mut by_cpu) = (vec![1.0; all.len()], vec![0.0; all.len()]);
+        Narrow::F16(&all).widen(0, &mut by_integers);
+        f16_to_f32(&all, &mut by_cpu);
+        for (a, b) in by_integers.iter().zip(&by_cpu) {
+            assert!(a.to_bits() == b.to_bits() || a.is_nan() && b.is_nan(), "{a} is not {b}");
         }
     }
 
