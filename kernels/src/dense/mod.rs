@@ -66,7 +66,7 @@ pub fn forward(
 
 /// As [`forward`], with the weights kept in 16 bits: exactly what their numbers as f32 would give.
 ///
-/// A layer that is limited by reading w takes half the time so. What is lost was lost when the weights were rounded: each by
+/// A layer that is limited by reading w has half as much to read so. What is lost was lost when the weights were rounded: each by
 /// at most a part in 2⁹ (bf16) or 2¹² (f16, above 6·10⁻⁵; below, 3·10⁻⁸), independently of one another, so that a sum of
 /// many products changes by much less, relatively, than one weight does.
 ///

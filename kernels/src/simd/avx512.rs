@@ -101,7 +101,7 @@ impl Simd for Avx512 {
     }
 
     #[inline(always)]
-    fn prefetch(self, near: &[f32], offset: usize) {
+    fn prefetch<T>(self, near: &[T], offset: usize) {
         // SAFETY: a prefetch reads nothing that the program could see, and never faults.
         unsafe { _mm_prefetch::<_MM_HINT_T0>(near.as_ptr().wrapping_add(offset).cast()) }
     }

@@ -73,7 +73,7 @@ pub(crate) trait Simd: Copy + Send + Sync {
 
     /// Asks for the cache line `offset` numbers after the first of `near`, which need not be within it: it will be read
     /// soon. Only a hint.
-    fn prefetch(self, near: &[f32], offset: usize);
+    fn prefetch<T>(self, near: &[T], offset: usize);
 
     /// The same for a line that will be read later: it is to come into L2, not into L1.
     fn prefetch_far(self, near: &[f32], offset: usize);

@@ -95,7 +95,7 @@ impl Simd for Neon {
     }
 
     #[inline(always)]
-    fn prefetch(self, _: &[f32], _: usize) {
+    fn prefetch<T>(self, _: &[T], _: usize) {
         // `core::arch::aarch64::_prefetch` is not stable yet.
     }
 
