@@ -5,7 +5,7 @@
 //! ```
 //!
 //! It is computed in f64 and rounded once, the divisors last: four numbers for each one of the filters, 235 MB for the
-//! thirteen layers of VGG16, which is why a frozen layer's are kept ([`crate::conv2d::KeptFilters`]).
+//! twelve layers of VGG16 behind the first, which is why a frozen layer's are kept ([`crate::conv2d::KeptFilters`]).
 
 use rayon::prelude::*;
 
