@@ -95,7 +95,9 @@ pub fn prepare(threads: Option<usize>) -> Result<usize> {
         return Err(Error::Usage("--threads must be at least 1, got 0".into()));
     }
     let threads = threads.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from));
-    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build_global();
+    // The main thread is one of them: what it shares out it begins itself, and no other has to be woken for it. Whoever
+    // reads ahead does so on threads of its own, outside the pool, and never waits for this one.
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).use_current_thread().build_global();
     pool.map_err(|e| {
         Error::Usage(format!("{threads} threads cannot be started ({e}); give --threads a smaller number"))
     })?;

@@ -57,7 +57,7 @@ fn run(options: &Options) -> Result<()> {
     }
     // Before the first thread is started: threads inherit where they may run.
     let clock = Clock::new(isa, options)?;
-    rayon::ThreadPoolBuilder::new().num_threads(options.threads).build_global()?;
+    rayon::ThreadPoolBuilder::new().num_threads(options.threads).use_current_thread().build_global()?;
     match options.what {
         What::Forward => network::forward(&clock, options),
         What::A | What::B | What::BCached | What::C | What::F => network::step(&clock, options),
