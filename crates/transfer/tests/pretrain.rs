@@ -139,6 +139,7 @@ fn what_cannot_be_is_said_before_anything_is_read() {
         ("--optimizer", "newton", "sgd-nesterov"),
         ("--label-smoothing", "2", "from 0 to 1"),
         ("--shift", "32", "less than 32"),
+        ("--cutout", "33", "at most 32"),
     ] {
         let output = run("pretrain", dir.path(), &["--data", "pretrain-data", "--out", "out", option, value]);
         assert_eq!(output.status.code(), Some(2), "{option}: {}", stderr(&output));

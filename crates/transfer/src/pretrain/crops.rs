@@ -1,4 +1,5 @@
-//! Batches of small pictures that lie in memory as bytes: moved and mirrored by whole pixels as they become numbers.
+//! Batches of small pictures that lie in memory as bytes: moved and mirrored by whole pixels, and a part of each hidden, as
+//! they become numbers.
 //!
 //! A backbone of small pictures trains at a thousand of them a second and more, and meets each many times. So they are
 //! decoded once; an epoch then costs a copy of each, made by all threads at once, while the general loader, which
@@ -31,6 +32,9 @@ pub struct Crops<'a> {
 pub struct Vary {
     /// By how many pixels they are moved at most, in both directions. What comes in from outside is grey.
     pub shift: usize,
+    /// The side of a square, somewhere in each picture, that is made grey: a network that cannot count on seeing the one
+    /// telling part has to learn the others too (DeVries and Taylor, *Cutout*, 2017). 0 hides nothing.
+    pub cutout: usize,
     /// Names the order of an epoch, and the moves.
     pub seed: u64,
 }
@@ -42,6 +46,15 @@ struct Move {
     top: isize,
     left: isize,
     mirrored: bool,
+    hidden: Hidden,
+}
+
+/// The rows and columns of a result that are hidden; the square they make may reach over the border.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Hidden {
+    top: isize,
+    left: isize,
+    side: isize,
 }
 
 impl<'a> Crops<'a> {
@@ -69,7 +82,7 @@ impl<'a> Crops<'a> {
         let mut x = Tensor::for_overwrite([places.len(), height, width, CHANNELS])?;
         let rows = x.data_mut().par_chunks_exact_mut(height * width * CHANNELS);
         rows.zip(places).for_each(|(row, &i)| {
-            let how = self.vary.map_or(Move::NONE, |vary| vary.of(epoch, i));
+            let how = self.vary.map_or(Move::NONE, |vary| vary.of(epoch, i, [height, width]));
             how.copy(self.pictures[i], row);
         });
         let labels = places.iter().map(|&i| self.labels[i]).collect();
@@ -99,18 +112,22 @@ impl Batches for Crops<'_> {
 
 impl Vary {
     /// The move of picture `sample` in an epoch, from the stream (seed, `Augment`, epoch, sample).
-    fn of(self, epoch: u64, sample: usize) -> Move {
+    fn of(self, epoch: u64, sample: usize, size: [usize; 2]) -> Move {
         let mut s = Stream::new(self.seed, Purpose::Augment, epoch, sample as u64);
         let mut shift = || s.below(2 * self.shift as u32 + 1) as isize - self.shift as isize;
         let (top, left) = (shift(), shift());
-        Move { top, left, mirrored: s.below(2) == 1 }
+        let mirrored = s.below(2) == 1;
+        // The middle of the square is a pixel of the picture, each as likely as the other.
+        let mut corner = |len: usize| s.below(len as u32) as isize - (self.cutout / 2) as isize;
+        let hidden = Hidden { top: corner(size[0]), left: corner(size[1]), side: self.cutout as isize };
+        Move { top, left, mirrored, hidden }
     }
 }
 
 impl Move {
-    const NONE: Self = Self { top: 0, left: 0, mirrored: false };
+    const NONE: Self = Self { top: 0, left: 0, mirrored: false, hidden: Hidden { top: 0, left: 0, side: 0 } };
 
-    /// The moved picture, preprocessed. Places from outside are 0, which is ImageNet's mean colour.
+    /// The moved picture, preprocessed. Places from outside and hidden ones are 0, which is ImageNet's mean colour.
     fn copy(self, picture: &Rgb8, out: &mut [f32]) {
         let (height, width) = (picture.height as isize, picture.width as isize);
         let stride = picture.width * CHANNELS;
@@ -130,6 +147,11 @@ impl Move {
                 // Whole pixels, not their channels.
                 let (pixels, _) = line.as_chunks_mut::<CHANNELS>();
                 pixels.reverse();
+            }
+            let Hidden { top, left, side } = self.hidden;
+            if (top..top + side).contains(&(y as isize)) {
+                let columns = left.max(0) as usize..(left + side).min(width) as usize;
+                line[columns.start * CHANNELS..columns.end * CHANNELS].fill(0.0);
             }
         }
     }
@@ -154,22 +176,35 @@ mod tests {
     #[test]
     fn pictures_are_moved_by_whole_pixels() {
         assert_eq!(reds(Move::NONE)[3], [30, 31, 32, 33, 34]);
-        let moved = reds(Move { top: 1, left: -2, mirrored: false });
+        let moved = reds(Move { top: 1, left: -2, ..Move::NONE });
         assert_eq!(moved, [[255, 255, 10, 11, 12], [255, 255, 20, 21, 22], [255, 255, 30, 31, 32], [255; 5]]);
-        let mirrored = reds(Move { top: -1, left: 3, mirrored: true });
+        let mirrored = reds(Move { top: -1, left: 3, mirrored: true, ..Move::NONE });
         assert_eq!(mirrored[..2], [[255; 5], [255, 255, 255, 4, 3]]);
     }
 
     #[test]
+    fn a_square_is_hidden_where_the_picture_ended_up_and_cut_at_its_border() {
+        let hidden = |top, left| reds(Move { hidden: Hidden { top, left, side: 2 }, ..Move::NONE });
+        let within = [[0, 1, 2, 3, 4], [10, 255, 255, 13, 14], [20, 255, 255, 23, 24], [30, 31, 32, 33, 34]];
+        assert_eq!(hidden(1, 1), within);
+        assert_eq!(hidden(-1, -1)[..2], [[255, 1, 2, 3, 4], [10, 11, 12, 13, 14]]);
+        assert_eq!(hidden(3, 4)[2..], [[20, 21, 22, 23, 24], [30, 31, 32, 33, 255]]);
+    }
+
+    #[test]
     fn every_move_is_drawn_and_named_by_epoch_and_sample() {
-        let vary = Vary { shift: 2, seed: 1 };
-        let moves: Vec<Move> = (0..400).map(|sample| vary.of(3, sample)).collect();
+        let vary = Vary { shift: 2, cutout: 2, seed: 1 };
+        let moves: Vec<Move> = (0..400).map(|sample| vary.of(3, sample, [4, 5])).collect();
         for shift in -2..=2 {
             assert!(moves.iter().any(|m| m.top == shift) && moves.iter().any(|m| m.left == shift));
         }
         assert!(moves.iter().all(|m| m.top.abs() <= 2 && m.left.abs() <= 2));
         assert!((150..250).contains(&moves.iter().filter(|m| m.mirrored).count()));
-        let other_epoch: Vec<Move> = (0..400).map(|sample| vary.of(4, sample)).collect();
+        for row in -1..3 {
+            assert!(moves.iter().any(|m| m.hidden.top == row && m.hidden.left == row + 1));
+        }
+        assert!(moves.iter().all(|m| (-1..3).contains(&m.hidden.top) && (-1..4).contains(&m.hidden.left)));
+        let other_epoch: Vec<Move> = (0..400).map(|sample| vary.of(4, sample, [4, 5])).collect();
         assert_ne!(moves, other_epoch);
     }
 
@@ -181,7 +216,7 @@ mod tests {
         let labels = |c: &mut Crops<'_>, epoch| -> Vec<usize> {
             c.epoch(epoch).flat_map(|b| b.unwrap().labels).collect()
         };
-        let mut trained = crops(Some(Vary { shift: 1, seed: 5 }));
+        let mut trained = crops(Some(Vary { shift: 1, cutout: 0, seed: 5 }));
         let (first, second) = (labels(&mut trained, 0), labels(&mut trained, 1));
         assert_ne!(first, second);
         let mut sorted = first.clone();

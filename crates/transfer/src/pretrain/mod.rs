@@ -6,7 +6,7 @@
 //! | what | why |
 //! |---|---|
 //! | batch normalisation | thirteen layers in a row do not train without: signals die or explode on their way |
-//! | random shifts and mirroring | each picture is seen many times, and must not be learnt by heart |
+//! | random shifts, mirroring, a part hidden | each picture is seen many times, and must not be learnt by heart |
 //! | a step size that rises, then falls to nothing | large steps find a good region, small ones its bottom |
 //! | weight decay, label smoothing | a network that is never quite sure of itself errs less on new pictures |
 //!
@@ -124,7 +124,7 @@ impl Run<'_> {
             Pictures::small(&self.command.data, recipe.image_size, self.threads, preprocess(PREPROCESSING))?;
         note(format_args!("\n{}", pictures.dataset.class_table()));
         let judged = judged_by(&pictures)?;
-        let vary = Vary { shift: recipe.shift, seed: recipe.seed };
+        let vary = Vary { shift: recipe.shift, cutout: recipe.cutout, seed: recipe.seed };
         let mut train = Crops::new(&pictures, Part::Train, recipe.batch_size, Some(vary))?;
         let mut measured = Crops::new(&pictures, judged, recipe.batch_size, None)?;
 

@@ -50,6 +50,10 @@ pub struct Recipe {
     #[arg(long, value_name = "PIXELS", default_value_t = 4, help_heading = "Training")]
     pub shift: usize,
 
+    /// A square of this side, somewhere in each picture, is hidden; 0 hides nothing
+    #[arg(long, value_name = "PIXELS", default_value_t = 8, help_heading = "Training")]
+    pub cutout: usize,
+
     /// Names every random choice: the first weights, the order, how pictures are moved
     #[arg(long, value_name = "N", default_value_t = 0, help_heading = "Training")]
     pub seed: u64,
@@ -98,6 +102,9 @@ impl Recipe {
         }
         if self.shift >= self.image_size {
             return refuse("shift", format!("less than {}", self.image_size), &self.shift);
+        }
+        if self.cutout > self.image_size {
+            return refuse("cutout", format!("at most {}", self.image_size), &self.cutout);
         }
         self.optimizer()?;
         self.schedule(usize::MAX)?;
