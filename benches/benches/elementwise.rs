@@ -141,9 +141,6 @@ fn sums(c: &mut Criterion) {
     measure(c, "sum_of_squares", x.len(), (&[squares], 1e-6), |isa, out| {
         out[0] = elementwise::sum_of_squares(isa, &x) as f32;
     });
-    measure(c, "all_finite", x.len(), (&[1.0], 0.0), |isa, out| {
-        out[0] = if elementwise::all_finite(isa, &x) { 1.0 } else { 0.0 };
-    });
 }
 
 /// Features of 153 pictures, 7×7×512 each, to 16 bits and back.

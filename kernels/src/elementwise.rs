@@ -1,4 +1,4 @@
-//! Sums, scalings and checks over plain slices, and the blocks in which every elementwise kernel works.
+//! Sums and scalings over plain slices, and the blocks in which every elementwise kernel works.
 //!
 //! # Blocks
 //! A kernel cuts its *output* into blocks of [`BLOCK`] elements, hands the blocks to rayon, and runs one plain loop
@@ -70,16 +70,6 @@ pub fn sum_of_squares(isa: Isa, x: &[f32]) -> f64 {
     })
 }
 
-/// Whether every element is a number: no NaN, no infinity.
-pub fn all_finite(isa: Isa, x: &[f32]) -> bool {
-    !any(
-        isa,
-        x,
-        #[inline(always)]
-        |v| !v.is_finite(),
-    )
-}
-
 /// `y[i] = f(x[i])`.
 pub(crate) fn map(isa: Isa, x: &[f32], y: &mut [f32], f: impl Fn(f32) -> f32 + Sync) {
     assert_eq!(x.len(), y.len(), "input and output differ in length");
@@ -117,16 +107,6 @@ pub(crate) fn update(isa: Isa, x: &[f32], y: &mut [f32], f: impl Fn(f32, f32) ->
 /// The sums of the blocks, added from first to last.
 fn sum_blocks(x: &[f32], block: impl Fn(&[f32]) -> f64 + Sync + Send) -> f64 {
     x.par_chunks(BLOCK).map(block).collect::<Vec<_>>().iter().sum()
-}
-
-/// Whether `f` holds of any element. A block is looked at as a whole: no branch, so it vectorises.
-fn any(isa: Isa, x: &[f32], f: impl Fn(f32) -> bool + Sync) -> bool {
-    x.par_chunks(BLOCK).any(|x| {
-        isa.vectorize(
-            #[inline(always)]
-            || x.iter().fold(false, |found, &v| found | f(v)),
-        )
-    })
 }
 
 /// Σ x over one block or row, lane by lane.

@@ -1,4 +1,4 @@
-//! Sums, scalings and checks: every instruction set.
+//! Sums and scalings: every instruction set.
 
 mod support;
 
@@ -48,18 +48,8 @@ fn sums_have_the_precision_of_f64_and_the_same_bits_everywhere() {
 }
 
 #[test]
-fn what_is_not_a_number_is_found_wherever_it_is() {
+fn zero_times_what_is_not_a_number_is_none() {
     for isa in every_isa() {
-        let mut x = vec![f32::MAX; 2 * BLOCK + 3];
-        x[5] = f32::MIN_POSITIVE / 2.0;
-        assert!(elementwise::all_finite(isa, &x));
-        for at in [0, 15, 16, BLOCK - 1, BLOCK, 2 * BLOCK + 2] {
-            for bad in [f32::NAN, -f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
-                let good = std::mem::replace(&mut x[at], bad);
-                assert!(!elementwise::all_finite(isa, &x));
-                x[at] = good;
-            }
-        }
         let mut y = [1.0, f32::NAN];
         elementwise::scale(isa, 0.0, &mut y);
         assert_eq!(bits(&y[..1]), bits(&[0.0]));

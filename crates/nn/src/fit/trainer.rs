@@ -122,11 +122,6 @@ impl<'m> Trainer<'m> {
         &self.optimizer
     }
 
-    /// The optimiser alone: to go on with it in another run.
-    pub fn into_optimizer(self) -> Optimizer {
-        self.optimizer
-    }
-
     /// The gradient of the loss of a batch in this epoch, the model being left as it is.
     ///
     /// # Errors
