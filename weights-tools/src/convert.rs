@@ -90,20 +90,20 @@ fn write(
 ) -> Result<()> {
     let taken = Taken::look(dir, force)?;
     let parent = dir.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    fs::create_dir_all(parent).map_err(WeightsError::io("make the folder", parent))?;
+    fs::create_dir_all(parent).map_err(WeightsError::writing("make the folder", parent))?;
     let mut builder = tempfile::Builder::new();
     builder.prefix(".graft-").suffix(".part");
     #[cfg(unix)]
     builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o777)); // less the umask, as any new folder
-    let part = builder.tempdir_in(parent).map_err(WeightsError::io("write to", parent))?;
+    let part = builder.tempdir_in(parent).map_err(WeightsError::writing("write to", parent))?;
 
     let names = file_names(entries).into_iter().enumerate();
     let records = names.map(|(i, name)| write_tensor(&entries[i], &tensor(i)?, name, part.path()));
     let manifest = Manifest { tensors: records.collect::<Result<_>>()?, ..about };
     let path = part.path().join(FILE_NAME);
-    let json =
-        serde_json::to_string_pretty(&manifest).map_err(|e| WeightsError::io("write", &path)(e.into()))?;
-    write_atomically(&path, |out| writeln!(out, "{json}")).map_err(WeightsError::io("write", &path))?;
+    let json = serde_json::to_string_pretty(&manifest)
+        .map_err(|e| WeightsError::writing("write", &path)(e.into()))?;
+    write_atomically(&path, |out| writeln!(out, "{json}")).map_err(WeightsError::writing("write", &path))?;
     taken.replace(part, dir)
 }
 
@@ -130,7 +130,7 @@ fn write_tensor(entry: &Entry, tensor: &Tensor, name: String, dir: &Path) -> Res
         out.into_inner()?.sync_all()?;
         Ok(sha256)
     };
-    let sha256 = write().map_err(WeightsError::io("write", &path))?;
+    let sha256 = write().map_err(WeightsError::writing("write", &path))?;
     Ok(TensorRecord {
         layer: entry.layer.clone(),
         tensor: entry.kind.to_string(),
@@ -197,20 +197,24 @@ impl Taken {
 
     /// Puts the finished folder in its place.
     fn replace(self, part: tempfile::TempDir, dir: &Path) -> Result<()> {
-        let moved = WeightsError::io("move the converted folder to", dir);
+        let moved = WeightsError::writing("move the converted folder to", dir);
         let earlier = match self {
             Self::Free => None,
-            Self::Empty => fs::remove_dir(dir).map(|()| None).map_err(WeightsError::io("replace", dir))?,
+            Self::Empty => {
+                fs::remove_dir(dir).map(|()| None).map_err(WeightsError::writing("replace", dir))?
+            }
             Self::Conversion => {
                 let aside: PathBuf = part.path().with_extension("old");
-                fs::rename(dir, &aside).map_err(WeightsError::io("replace", dir))?;
+                fs::rename(dir, &aside).map_err(WeightsError::writing("replace", dir))?;
                 Some(aside)
             }
         };
         fs::rename(part.path(), dir).map_err(moved)?;
         // It has its name now: nothing is left to clean up under the passing one.
         let _ = part.keep();
-        earlier.map_or(Ok(()), |aside| fs::remove_dir_all(&aside).map_err(WeightsError::io("remove", &aside)))
+        earlier.map_or(Ok(()), |aside| {
+            fs::remove_dir_all(&aside).map_err(WeightsError::writing("remove", &aside))
+        })
     }
 }
 

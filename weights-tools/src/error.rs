@@ -12,10 +12,20 @@ pub type Result<T, E = WeightsError> = std::result::Result<T, E>;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum WeightsError {
-    /// The system refused a file or a folder.
-    #[error("cannot {action} {}: {source}", path.display())]
+    /// The system would not give a file or a folder to read.
+    #[error("cannot {action} {}: {source}; check that it is there and readable", path.display())]
     Io {
-        /// What was tried, as a verb: "read", "write", …
+        /// What was tried, as a verb: "read", "open", …
+        action: &'static str,
+        /// The file or folder.
+        path: PathBuf,
+        /// The system's reason.
+        source: io::Error,
+    },
+    /// The system would not have a file or a folder made, filled or moved.
+    #[error("cannot {action} {}: {source}; name a place that you may write to and that has room", path.display())]
+    Write {
+        /// What was tried, as a verb: "write", "make the folder", …
         action: &'static str,
         /// The file or folder.
         path: PathBuf,
@@ -126,8 +136,22 @@ pub enum WeightsError {
 const EXPECTED_FILE: &str = "a Keras weights file (.h5, .weights.h5, .keras), a folder that `weights convert` made, or a .safetensors file";
 
 impl WeightsError {
+    /// What a process that ends by this says to the shell: 2 where the place to write to will not do, 4 where the weights
+    /// will not, 130 where somebody ended it.
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            Self::Write { .. } | Self::TargetExists { .. } => 2,
+            Self::Interrupted { .. } => 130,
+            _ => 4,
+        }
+    }
+
     pub(crate) fn io(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
         move |source| Self::Io { action, path: path.to_owned(), source }
+    }
+
+    pub(crate) fn writing(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
+        move |source| Self::Write { action, path: path.to_owned(), source: graft_tensor::plain(source) }
     }
 
     pub(crate) fn not_weights(path: &Path, found: impl Into<String>) -> Self {

@@ -33,7 +33,7 @@ Examples:
   weights verify vgg16_notop.h5          is it a sound VGG16, and is it Keras's own?
   weights convert vgg16_notop.h5 vgg16/  one .npy a tensor, to look at with numpy
 
-Exit codes: 0 ok, 2 usage, 4 weights missing, wrong or unreadable, 130 interrupted.";
+Exit codes: 0 ok, 2 usage or no place to write to, 4 weights missing, wrong or unreadable, 130 interrupted.";
 
 #[derive(Subcommand)]
 enum Command {
@@ -111,12 +111,13 @@ fn listen() {
     // Without a handler Ctrl-C ends the process as ever.
     let _ = ctrlc::set_handler(|| {
         if INTERRUPTED.swap(true, Ordering::Relaxed) {
-            std::process::exit(i32::from(EXIT_INTERRUPTED));
+            std::process::exit(EXIT_INTERRUPTED);
         }
     });
 }
 
-const EXIT_INTERRUPTED: u8 = 130;
+/// What a second Ctrl-C ends the process with.
+const EXIT_INTERRUPTED: i32 = 130;
 
 fn main() -> ExitCode {
     let done = match Cli::parse().command {
@@ -129,7 +130,7 @@ fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(e) => {
             eprintln!("error: {e}");
-            ExitCode::from(if matches!(e, WeightsError::Interrupted { .. }) { EXIT_INTERRUPTED } else { 4 })
+            ExitCode::from(e.exit_code())
         }
     }
 }
@@ -230,7 +231,7 @@ fn emit_json(value: &impl serde::Serialize) -> Result<()> {
 fn emit(text: &str) -> Result<()> {
     match std::io::stdout().write_all(text.as_bytes()) {
         Err(source) if source.kind() != ErrorKind::BrokenPipe => {
-            Err(WeightsError::Io { action: "write to", path: "stdout".into(), source })
+            Err(WeightsError::Write { action: "write to", path: "stdout".into(), source })
         }
         _ => Ok(()),
     }

@@ -79,7 +79,7 @@ fn what_cannot_be_read_is_one_sentence_and_4() {
     let text_file = dir.path().join("weights.h5");
     std::fs::write(&text_file, "not weights").unwrap();
     for (file, says) in [
-        (dir.path().join("none.h5"), "cannot open"),
+        (dir.path().join("none.h5"), "check that it is there"),
         (text_file, "is a text file; expected a Keras weights file"),
         (dir.path().to_owned(), "is a folder without a manifest.json"),
     ] {
@@ -99,12 +99,31 @@ fn convert_writes_a_folder_that_every_command_takes() {
     let (source, target) = (fixture("keras1.h5"), path(&out).to_owned());
     assert!(weights(&["convert", path(&source), &target]).status.success());
     let again = weights(&["convert", path(&source), &target]);
-    assert_eq!(again.status.code(), Some(4));
+    assert_eq!(again.status.code(), Some(2));
     assert!(text(&again.stderr).contains("--force"));
     assert!(weights(&["convert", "--force", path(&source), &target]).status.success());
     let shown = weights(&["inspect", &target]);
     assert!(text(&shown.stdout).contains("8 tensors, 221 parameters"));
     assert!(text(&shown.stderr).contains("converted from keras1.h5"));
+}
+
+#[test]
+fn a_place_that_cannot_be_written_to_is_one_sentence_and_2() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("file");
+    std::fs::write(&file, "in the way").unwrap();
+    let below = file.join("below");
+    let source = fixture("keras1.h5");
+    for arguments in
+        [&["convert", path(&source), path(&below)][..], &["fetch", "class-index", "--dir", path(&below)]]
+    {
+        let out = weights(arguments);
+        let said = text(&out.stderr);
+        assert_eq!(out.status.code(), Some(2), "{said}");
+        assert!(said.contains(path(&file)) && said.contains("may write to"), "{said}");
+        assert!(said.lines().count() == 1 && !said.contains(".part"), "{said}");
+    }
+    assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 1);
 }
 
 #[test]

@@ -27,13 +27,21 @@ pub fn write_atomically(
     builder.prefix(".graft-").suffix(".part");
     #[cfg(unix)]
     builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666)); // less the umask, as any new file
-    let file = builder.tempfile_in(folder)?;
+    let file = builder.tempfile_in(folder).map_err(plain)?;
     let mut buffered = BufWriter::new(file.as_file());
     write(&mut buffered)?;
     buffered.into_inner()?.sync_all()?;
-    file.persist(path)?;
+    file.persist(path).map_err(|e| e.error)?;
     // The rename itself lasts only once the folder is synced, which Unix alone allows.
     if cfg!(unix) { File::open(folder)?.sync_all() } else { Ok(()) }
+}
+
+/// What the system said, without the temporary file that `tempfile` adds: nobody who reads the message has asked for that.
+pub fn plain(error: io::Error) -> io::Error {
+    match error.to_string().split_once(" at path ") {
+        Some((said, _)) if error.raw_os_error().is_none() => io::Error::new(error.kind(), said),
+        _ => error,
+    }
 }
 
 #[cfg(test)]
@@ -50,6 +58,14 @@ mod tests {
         assert_eq!(failed.unwrap_err().to_string(), "full");
         assert_eq!(std::fs::read(&path).unwrap(), b"old");
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn the_reason_of_a_failure_names_no_temporary_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let failed = write_atomically(&folder.path().join("nowhere/x"), |_| Ok(())).unwrap_err();
+        assert_eq!(failed.kind(), io::ErrorKind::NotFound);
+        assert!(!failed.to_string().contains(".part"), "{failed}");
     }
 
     #[cfg(unix)]

@@ -120,9 +120,10 @@ impl Error {
     pub fn exit_code(&self) -> u8 {
         match self {
             Self::Usage(_) | Self::Output { .. } => 2,
-            Self::Interrupted { .. } | Self::Weights(WeightsError::Interrupted { .. }) => 130,
+            Self::Interrupted { .. } => 130,
             Self::Data(_) => 3,
-            Self::Weights(_) | Self::Model { .. } | Self::Network(_) | Self::Vgg(_) => 4,
+            Self::Weights(e) => e.exit_code(),
+            Self::Model { .. } | Self::Network(_) | Self::Vgg(_) => 4,
             Self::Diverged(_) => 5,
             Self::SomeFailed { .. } => 7,
         }

@@ -43,7 +43,7 @@ pub(super) fn download(fetcher: &Fetcher, file: &Official) -> Result<PathBuf> {
     let mut out = File::options().create(true).truncate(false).read(true).write(true).open(&part);
     let out = out
         .as_mut()
-        .map_err(|e| WeightsError::io("write", &part)(std::io::Error::new(e.kind(), e.to_string())))?;
+        .map_err(|e| WeightsError::writing("write", &part)(std::io::Error::new(e.kind(), e.to_string())))?;
     match out.try_lock() {
         Ok(()) | Err(TryLockError::Error(_)) => {} // A file system without locks: go on without.
         Err(TryLockError::WouldBlock) => {
@@ -53,23 +53,23 @@ pub(super) fn download(fetcher: &Fetcher, file: &Official) -> Result<PathBuf> {
     let had_part = size(out, &part)? > 0;
     if let Err(e) = run.fill(out, &part) {
         if size(out, &part)? == 0 {
-            fs::remove_file(&part).map_err(WeightsError::io("remove", &part))?;
+            fs::remove_file(&part).map_err(WeightsError::writing("remove", &part))?;
         }
         return Err(e);
     }
     let mut found = md5_of(&part)?;
     if found != file.md5 && had_part {
-        out.set_len(0).map_err(WeightsError::io("write", &part))?;
+        out.set_len(0).map_err(WeightsError::writing("write", &part))?;
         run.fill(out, &part)?;
         found = md5_of(&part)?;
     }
     if found != file.md5 {
-        fs::remove_file(&part).map_err(WeightsError::io("remove", &part))?;
+        fs::remove_file(&part).map_err(WeightsError::writing("remove", &part))?;
         let detail = format!("what came has the MD5 {found}, Keras's own has {}; it was discarded", file.md5);
         return Err(run.failed(detail));
     }
-    out.sync_all().map_err(WeightsError::io("write", &part))?;
-    fs::rename(&part, &target).map_err(WeightsError::io("write", &target))?;
+    out.sync_all().map_err(WeightsError::writing("write", &part))?;
+    fs::rename(&part, &target).map_err(WeightsError::writing("write", &target))?;
     Ok(target)
 }
 
@@ -88,7 +88,7 @@ impl Download<'_> {
         loop {
             let mut have = size(out, part)?;
             if have > self.file.bytes {
-                out.set_len(0).map_err(WeightsError::io("write", part))?;
+                out.set_len(0).map_err(WeightsError::writing("write", part))?;
                 have = 0;
             }
             if have == self.file.bytes {
@@ -132,7 +132,7 @@ impl Download<'_> {
 
     /// One request for what is missing, and all that it brings.
     fn connection(&self, out: &mut File, part: &Path, have: u64, bar: &ProgressBar) -> Result<(), Stop> {
-        let write = |e| Stop::Final(WeightsError::io("write", part)(e));
+        let write = |e| Stop::Final(WeightsError::writing("write", part)(e));
         let mut request = self.agent().get(&self.url).header(header::ACCEPT_ENCODING, "identity");
         if have > 0 {
             request = request.header(header::RANGE, format!("bytes={have}-"));

@@ -135,7 +135,7 @@ impl Fetcher {
     }
 
     fn fetch(&self, file: &Official) -> Result<Fetched> {
-        std::fs::create_dir_all(&self.dir).map_err(WeightsError::io("make the folder", &self.dir))?;
+        std::fs::create_dir_all(&self.dir).map_err(WeightsError::writing("make the folder", &self.dir))?;
         let path = download::download(self, file)?;
         Ok(Fetched { path, origin: Origin::Download, note: None })
     }
@@ -158,10 +158,9 @@ pub fn cache_dir() -> Result<PathBuf> {
     let set = std::env::var_os("KERAS_HOME").filter(|h| !h.is_empty()).map(PathBuf::from);
     let home =
         set.or_else(|| std::env::home_dir().filter(|h| !h.as_os_str().is_empty()).map(|h| h.join(".keras")));
-    home.map(|h| h.join("models")).ok_or_else(|| WeightsError::Io {
-        action: "find the home folder for",
-        path: Path::new("~").join(".keras").join("models"),
-        source: std::io::Error::other("neither HOME nor KERAS_HOME is set; set KERAS_HOME to a folder"),
+    home.map(|h| h.join("models")).ok_or_else(|| {
+        let unset = std::io::Error::other("neither HOME nor KERAS_HOME is set");
+        WeightsError::writing("find", &Path::new("~").join(".keras").join("models"))(unset)
     })
 }
 

@@ -39,7 +39,8 @@ pub(crate) fn member(path: &Path, file: File) -> Result<Region> {
         drop(member);
         return Ok(Region::new(archive.into_inner(), start, size));
     }
-    let mut unpacked = tempfile::tempfile().map_err(WeightsError::io("unpack to a temporary file", path))?;
+    let mut unpacked =
+        tempfile::tempfile().map_err(WeightsError::writing("unpack to a temporary file", path))?;
     let copied =
         io::copy(&mut member.by_ref().take(size.saturating_add(1)), &mut unpacked).map_err(|e| bad(&e))?;
     if copied != size {

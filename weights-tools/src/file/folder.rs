@@ -54,6 +54,10 @@ impl Folder {
     /// for which all of it has to be read, is left to [`Folder::verified`].
     pub(crate) fn read(&self, i: usize) -> Result<Tensor> {
         let (path, record) = (self.file(i), &self.manifest.tensors[i]);
+        if !path.exists() {
+            let detail = format!("{} is not there, and its {FILE_NAME} lists it", record.file);
+            return Err(WeightsError::damaged(&self.path, detail));
+        }
         let tensor = npy::map(&path)?;
         if **tensor.shape() != record.shape[..] {
             let detail =
