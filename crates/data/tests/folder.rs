@@ -104,7 +104,7 @@ fn named_classes_give_order_and_choice() {
     assert!(photos.name(&folder.files[0].path) == "c/1.png" && folder.files[0].label == 0);
     assert!(folder.warnings[0].contains("left out, as they are not named: b"));
     let refusal = |list: &[&str]| Folder::scan(photos.path(), Some(&names(list))).unwrap_err().to_string();
-    assert!(refusal(&["a", "d"]).contains("no folder for d (there are: a, b, c)"));
+    assert!(refusal(&["a", " d"]).contains("no folder for ' d' (there are: a, b, c)"));
     assert!(refusal(&["a", "b", "a"]).contains("the class a named twice"));
     assert!(refusal(&["a"]).contains("one class, a"));
     assert!(refusal(&[]).contains("no class"));
@@ -340,4 +340,12 @@ fn classes_with_few_photos_are_told_of() {
     let warnings = verified(&photos).dataset.warnings();
     assert_eq!(warnings.len(), 2);
     assert!(warnings[0].contains("a has a single photo") && warnings[1].contains("b has only 2 photos"));
+    assert!(warnings[0].contains("none can be held out"), "{warnings:?}");
+    let mut dataset = verified(&photos).dataset;
+    dataset.hold_out(0.5, 1).unwrap();
+    let one_each = &dataset.warnings()[1];
+    assert!(
+        one_each.contains("b has a single photo to train on") && !one_each.contains("none"),
+        "{one_each}"
+    );
 }

@@ -39,6 +39,39 @@ fn every_format_and_colour_model_is_decoded_as_by_pillow() {
     }
 }
 
+/// A file that is well, but too large or of an unknown kind, is not called damaged.
+#[test]
+fn what_is_not_decoded_is_told_from_what_is_damaged() {
+    let refusal = |bytes: &[u8]| decode_bytes(bytes, DecodeOptions::default()).unwrap_err();
+    // The signature and header of a PNG of 20 000 x 20 000 pixels of RGB, and the end.
+    let mut giant =
+        b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\x4e\x20\0\0\x4e\x20\x08\x02\0\0\0\x6c\x12\xd1\x6e".to_vec();
+    giant.extend(b"\0\0\0\0IDAT\x35\xaf\x06\x1e\0\0\0\0IEND\xae\x42\x60\x82");
+    assert!(refusal(&giant).starts_with("it has 20000 × 20000 pixels"), "{}", refusal(&giant));
+    // A TIFF directory of one pixel in 32-bit grey levels.
+    let entries: [(u16, u16, u32); 9] = [
+        (256, 4, 1),
+        (257, 4, 1),
+        (258, 3, 32),
+        (259, 3, 1),
+        (262, 3, 1),
+        (273, 4, 122),
+        (277, 3, 1),
+        (278, 4, 1),
+        (279, 4, 4),
+    ];
+    let mut deep = b"II*\0\x08\0\0\0\x09\0".to_vec();
+    for (tag, kind, value) in entries {
+        deep.extend(tag.to_le_bytes());
+        deep.extend(kind.to_le_bytes());
+        deep.extend(1u32.to_le_bytes());
+        deep.extend(value.to_le_bytes());
+    }
+    deep.extend([0; 8]);
+    assert!(refusal(&deep).starts_with("this kind of TIFF is not supported"), "{}", refusal(&deep));
+    assert!(refusal(&deep[..60]).starts_with("damaged TIFF"), "{}", refusal(&deep[..60]));
+}
+
 /// Cut anywhere, a file is either refused or was whole as far as its pixels go.
 #[test]
 fn a_torn_file_is_refused() {

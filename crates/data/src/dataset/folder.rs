@@ -174,9 +174,11 @@ impl Folder {
         };
         let missing = difference(wanted, found);
         if !missing.is_empty() {
+            // In quotes, for a blank after a comma is part of a name.
+            let missing = missing.iter().map(|name| format!("'{name}'")).collect::<Vec<_>>().join(", ");
             return Err(error(
                 path,
-                format!("no folder for {} (there are: {})", missing.join(", "), found.join(", ")),
+                format!("no folder for {missing} (there are: {})", found.join(", ")),
                 "a folder for every class named",
                 "class names are those of the folders, letter by letter",
             ));

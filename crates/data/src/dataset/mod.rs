@@ -114,13 +114,12 @@ impl Dataset {
 
     /// Classes with so few photos to train on that little can be learnt of them; to be asked for after division.
     pub fn warnings(&self) -> Vec<String> {
-        let counts = self.class_counts(Part::Train).into_iter().zip(&self.class_names);
-        let few = counts.filter(|(n, _)| (1..FEW).contains(n));
-        few.map(|(n, name)| match n {
-            1 => format!(
-                "the class {name} has a single photo to train on: none can be held out to judge it by"
-            ),
-            n => format!("the class {name} has only {n} photos to train on"),
+        let counts = self.class_counts(Part::Train).into_iter().zip(self.class_counts(Part::Validation));
+        let few = counts.zip(&self.class_names).filter(|((n, _), _)| (1..FEW).contains(n));
+        few.map(|(counts, name)| match counts {
+            (1, 0) => format!("the class {name} has a single photo: none can be held out to judge it by"),
+            (1, _) => format!("the class {name} has a single photo to train on"),
+            (n, _) => format!("the class {name} has only {n} photos to train on"),
         })
         .collect()
     }

@@ -18,25 +18,25 @@ use zune_jpeg::zune_core::colorspace::ColorSpace;
 use zune_jpeg::zune_core::options::DecoderOptions;
 
 use super::memory::Memory;
-use super::{Raw, limits};
+use super::{Fault, Format, Raw, limits};
 use crate::CHANNELS;
 
-/// Decodes a JPEG to RGB, or says in a few words what is wrong with it.
-pub(super) fn decode(bytes: &[u8]) -> Result<Raw, String> {
-    find_end(bytes)?;
+/// Decodes a JPEG to RGB, or says in a few words why not.
+pub(super) fn decode(bytes: &[u8]) -> Result<Raw, Fault> {
+    find_end(bytes).map_err(Fault::Damaged)?;
     match decode_as(bytes, true) {
         Err(Failure::Header(_)) => decode_as(bytes, false),
         result => result,
     }
     .map_err(|failure| match failure {
-        Failure::Header(reason) | Failure::Body(reason) => reason,
+        Failure::Header(fault) | Failure::Body(fault) => fault,
     })
 }
 
 /// Where decoding failed: before the first scan, or in the picture itself.
 enum Failure {
-    Header(String),
-    Body(String),
+    Header(Fault),
+    Body(Fault),
 }
 
 fn decode_as(bytes: &[u8], strict: bool) -> Result<Raw, Failure> {
@@ -47,20 +47,20 @@ fn decode_as(bytes: &[u8], strict: bool) -> Result<Raw, Failure> {
         .jpeg_set_out_colorspace(ColorSpace::RGB);
     let mut decoder = JpegDecoder::new_with_options(Memory::new(bytes), options);
     decoder.decode_headers().map_err(|e| Failure::Header(describe(&e)))?;
-    let info = decoder.info().ok_or_else(|| Failure::Header("it has no header".to_owned()))?;
+    let info =
+        decoder.info().ok_or_else(|| Failure::Header(Fault::Damaged("it has no header".to_owned())))?;
     let (height, width) = (usize::from(info.height), usize::from(info.width));
-    let _turn = limits::admit(height, width, CHANNELS).map_err(Failure::Body)?;
+    let _turn =
+        limits::admit(height, width, CHANNELS).map_err(|reason| Failure::Body(Fault::Refused(reason)))?;
     let orientation = decoder.exif().and_then(|exif| Orientation::from_exif_chunk(exif));
     let data = decoder.decode().map_err(|e| Failure::Body(describe(&e)))?;
     Ok(Raw { height, width, data, orientation: orientation.unwrap_or(Orientation::NoTransforms) })
 }
 
-fn describe(error: &DecodeErrors) -> String {
+fn describe(error: &DecodeErrors) -> Fault {
     match error {
-        DecodeErrors::Unsupported(kind) => {
-            format!("this kind of JPEG is not supported ({kind:?}): save it as a usual JPEG or as PNG")
-        }
-        other => other.to_string().trim_matches(['"', '\n']).to_owned(),
+        DecodeErrors::Unsupported(kind) => Fault::unsupported(Format::Jpeg, kind),
+        other => Fault::Damaged(other.to_string().trim_matches(['"', '\n']).to_owned()),
     }
 }
 

@@ -27,7 +27,7 @@ use std::io::{Cursor, Read};
 use std::path::Path;
 
 use image::metadata::Orientation;
-use image::{DynamicImage, ImageDecoder, ImageReader, RgbImage};
+use image::{DynamicImage, ImageDecoder, ImageError, ImageReader, RgbImage};
 
 use limits::MAX_BYTES;
 
@@ -113,8 +113,11 @@ fn decode_upright(bytes: &[u8], options: DecodeOptions) -> Result<Upright, Strin
         }
         _ => decode_by_image_crate(bytes, format),
     })
-    .unwrap_or_else(|| Err("its decoder gave up on it".to_owned()))
-    .map_err(|reason| format!("damaged {format}: {reason}"))?;
+    .unwrap_or_else(|| Err(Fault::Damaged("its decoder gave up on it".to_owned())))
+    .map_err(|fault| match fault {
+        Fault::Damaged(reason) => format!("damaged {format}: {reason}"),
+        Fault::Refused(reason) => reason,
+    })?;
     let turned = options.exif && raw.orientation != Orientation::NoTransforms;
     let image = if turned { raw.turn_upright()? } else { raw.into_rgb8()? };
     Ok(Upright { image, format, turned })
@@ -134,6 +137,21 @@ fn read(path: &Path) -> Result<Vec<u8>, String> {
         .and_then(|file| file.take(MAX_BYTES as u64).read_to_end(&mut bytes))
         .map_err(|e| format!("cannot be read: {e}"))?;
     Ok(bytes)
+}
+
+/// Why a file of a known format gives no pixels.
+enum Fault {
+    /// Something is wrong with the file.
+    Damaged(String),
+    /// The file may be well, and asks for more than is done here.
+    Refused(String),
+}
+
+impl Fault {
+    /// A kind of picture that there is no decoder for.
+    fn unsupported(format: Format, kind: &dyn std::fmt::Debug) -> Self {
+        Self::Refused(format!("this kind of {format} is not supported ({kind:?}): save it as JPEG or PNG"))
+    }
 }
 
 /// Pixels as they lie in the file, RGB by now, and which way is up.
@@ -166,8 +184,12 @@ impl From<DynamicImage> for Raw {
     }
 }
 
-fn decode_by_image_crate(bytes: &[u8], format: Format) -> Result<Raw, String> {
-    let describe = |e: image::ImageError| e.to_string();
+fn decode_by_image_crate(bytes: &[u8], format: Format) -> Result<Raw, Fault> {
+    let describe = |e: image::ImageError| match e {
+        ImageError::Unsupported(e) => Fault::unsupported(format, &e.kind()),
+        ImageError::Limits(_) => Fault::Refused(format!("it takes more memory than {} MiB", MAX_BYTES >> 20)),
+        other => Fault::Damaged(other.to_string()),
+    };
     let mut reader = ImageReader::with_format(Cursor::new(bytes), format.for_image_crate());
     let mut bounds = image::Limits::default();
     bounds.max_alloc = Some(MAX_BYTES as u64);
@@ -175,7 +197,8 @@ fn decode_by_image_crate(bytes: &[u8], format: Format) -> Result<Raw, String> {
     let mut decoder = reader.into_decoder().map_err(describe)?;
     let (width, height) = decoder.dimensions();
     let per_pixel = usize::from(decoder.color_type().bytes_per_pixel());
-    let _turn = limits::admit(height as usize, width as usize, per_pixel.max(CHANNELS))?;
+    let _turn =
+        limits::admit(height as usize, width as usize, per_pixel.max(CHANNELS)).map_err(Fault::Refused)?;
     let orientation = decoder.orientation().map_err(describe)?;
     let image = DynamicImage::from_decoder(decoder).map_err(describe)?;
     Ok(Raw { orientation, ..Raw::from(image) })
