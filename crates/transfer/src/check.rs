@@ -45,7 +45,7 @@ pub(crate) fn check(recipe: &Recipe, options: &Options) -> Result<Head> {
         return refuse("label-smoothing", "from 0 to 1", &options.label_smoothing);
     }
     if let Some(a) = &recipe.augmenting {
-        a.ranges.validate().map_err(|e| Error::Usage(e.to_string()))?;
+        a.ranges.validate().map_err(|e| Error::Usage(format!("--{}", e.to_string().replace('_', "-"))))?;
     }
     options.clipping()?;
     if options.top_k == Some(0) {

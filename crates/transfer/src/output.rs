@@ -17,6 +17,19 @@ pub fn to_stdout(text: &str) -> Result<()> {
     }
 }
 
+/// Asks whether files may be written in a folder, or in the one that it would be made in: better before the work than
+/// after it.
+///
+/// # Errors
+/// [`Error::Output`] if not.
+pub fn require_writable(folder: &Path) -> Result<()> {
+    let there = folder.ancestors().find(|p| p.exists()).unwrap_or(Path::new("."));
+    match tempfile::tempfile_in(there) {
+        Ok(_) => Ok(()),
+        Err(e) => Err(Error::write(folder, &graft_tensor::plain(e))),
+    }
+}
+
 /// Writes a CSV file, a header and then a record per row; it appears whole or not at all.
 ///
 /// # Errors

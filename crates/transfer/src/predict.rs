@@ -19,7 +19,7 @@ use crate::base::{BASE_LICENCE, class_index, load_weights, locate};
 use crate::features::PICTURES_AT_ONCE;
 use crate::interrupt::is_interrupted;
 use crate::options::{Precision, conv_algorithm};
-use crate::output::{to_stdout, write_csv};
+use crate::output::{require_writable, to_stdout, write_csv};
 use crate::progress::{self, note};
 use crate::run::{finish, prepare};
 use crate::{Error, Result, model_file};
@@ -133,11 +133,7 @@ fn run(options: &Predict) -> Result<()> {
     }
     let (oracle, paths) = oracle(options)?;
     let pictures = pictures(paths)?;
-    if let Some(folder) =
-        options.csv.as_deref().and_then(Path::parent).filter(|f| !f.as_os_str().is_empty() && !f.is_dir())
-    {
-        return Err(Error::output(folder, "is no folder", "name a file in one that is there with --csv"));
-    }
+    options.csv.as_deref().map_or(Ok(()), check_csv)?;
     let answers = answer(&oracle, &pictures, options, threads)?;
     if options.json {
         let text = serde_json::to_string_pretty(&answers).map_err(|e| Error::Usage(e.to_string()))?;
@@ -153,6 +149,19 @@ fn run(options: &Predict) -> Result<()> {
         }),
         0 => Ok(()),
         failed => Err(Error::SomeFailed { failed, total: answers.len() }),
+    }
+}
+
+/// Whether the answers may be written to this file, asked before there are any.
+fn check_csv(file: &Path) -> Result<()> {
+    if file.is_dir() {
+        return Err(Error::output(file, "is a folder", "name a file in it with --csv"));
+    }
+    match file.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() && !folder.is_dir() => {
+            Err(Error::output(folder, "is no folder", "name a file in one that is there with --csv"))
+        }
+        folder => require_writable(folder.unwrap_or(Path::new("."))),
     }
 }
 

@@ -85,14 +85,18 @@ fn run<M: Method>(method: &M) -> Result<()> {
     Ok(())
 }
 
+/// More threads than machines have cores; a system asked for a hundred thousand is busy with them for minutes.
+const MAX_THREADS: usize = 1024;
+
 /// Threads and kernels for the whole process; tells how many threads there are.
 ///
 /// # Errors
-/// [`Error::Usage`] if `GRAFT_ISA` names kernels that this machine cannot run, or there are to be 0 threads.
+/// [`Error::Usage`] if `GRAFT_ISA` names kernels that this machine cannot run, or there are to be no threads
+/// or too many.
 pub fn prepare(threads: Option<usize>) -> Result<usize> {
     Isa::from_env().map_err(|e| Error::Usage(e.to_string()))?;
-    if threads == Some(0) {
-        return Err(Error::Usage("--threads must be at least 1, got 0".into()));
+    if let Some(n) = threads.filter(|n| !(1..=MAX_THREADS).contains(n)) {
+        return Err(Error::Usage(format!("--threads must be from 1 to {MAX_THREADS}, got {n}")));
     }
     let threads = threads.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from));
     // The main thread is one of them: what it shares out it begins itself, and no other has to be woken for it. Whoever

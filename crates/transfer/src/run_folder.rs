@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
+use crate::output::require_writable;
 use crate::{Error, Result};
 
 /// The folder in which runs are numbered unless `--out` names one.
@@ -53,10 +54,7 @@ impl RunFolder {
         }
         let folder = Self { path: path.to_owned(), made: make(path)? };
         // Whether it can be written to is better known before the training than after.
-        if let Err(e) = tempfile::tempfile_in(path) {
-            folder.discard();
-            return Err(Error::write(path, &e));
-        }
+        require_writable(path).inspect_err(|_| folder.discard())?;
         Ok(folder)
     }
 

@@ -14,7 +14,7 @@ use graft_vgg::Preprocessing;
 
 use crate::base::Base;
 use crate::features::{CacheChoice, Extractor, PICTURES_AT_ONCE};
-use crate::output::write_csv;
+use crate::output::{require_writable, write_csv};
 use crate::pictures::{Pictures, preprocess, shown};
 use crate::progress::note;
 use crate::{Error, Options, Result, report};
@@ -89,13 +89,13 @@ fn write_paths(file: &Path, pictures: &Pictures) -> Result<()> {
 /// Whether features may be written there: never over others.
 ///
 /// # Errors
-/// [`Error::Output`] if the folder holds something, or is none.
+/// [`Error::Output`] if the folder holds something, is none, or cannot be made or written to.
 pub fn check_folder(to: &Path) -> Result<()> {
     match fs::read_dir(to).map(|mut entries| entries.next().is_some()) {
         Ok(true) => Err(Error::output(to, "the folder is not empty", "name a new one with --save-features")),
         Err(_) if to.exists() => {
             Err(Error::output(to, "a file stands there", "name a folder with --save-features"))
         }
-        _ => Ok(()),
+        _ => require_writable(to),
     }
 }

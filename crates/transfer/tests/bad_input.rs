@@ -122,8 +122,11 @@ fn options_that_make_no_sense() {
         (&["--head", "flatten, dense(7, softmax)"], &["head", "7"]),
         (&["--head", "dense(classes, softmax)"], &["head", "flatten"]),
         (&["--threads", "0"], &["threads"]),
+        (&["--threads", "1000000"], &["threads", "1024"]),
         (&["--out", "taken"], &["taken"]),
         (&["--out", "taken/below"], &["taken"]),
+        (&["--save-features", "taken"], &["taken"]),
+        (&["--save-features", "taken/below"], &["taken/below", "may write to"]),
     ] {
         let mut arguments = vec!["--data", "photos", "--weights", w];
         if !more.contains(&"--image-size") {
@@ -131,6 +134,16 @@ fn options_that_make_no_sense() {
         }
         arguments.extend(more);
         refused(dir.path(), &arguments, 2, names);
+    }
+}
+
+#[test]
+fn ranges_that_no_photo_can_be_varied_by() {
+    let dir = with_photos();
+    for (option, value) in [("--rotation-range", "nan"), ("--zoom-range", "2,1"), ("--cval", "inf")] {
+        let output = run("augment", dir.path(), &["--data", "photos", "--preview", "1", option, value]);
+        assert_eq!(output.status.code(), Some(2), "{option}");
+        assert!(stderr(&output).contains(&format!("{option}: found ")), "{}", stderr(&output));
     }
 }
 
@@ -206,6 +219,7 @@ fn predict_says_what_is_wrong() {
         (&["run", "nowhere.jpg"], 7, &["1 of 1"]),
         (&["run", "photos", "--top", "0"], 2, &["top"]),
         (&["run", "photos", "--csv", "nowhere/x.csv"], 2, &["nowhere"]),
+        (&["run", "photos", "--csv", "none"], 2, &["none", "is a folder"]),
     ] {
         let output = run("predict", dir.path(), arguments);
         let said = stderr(&output);
