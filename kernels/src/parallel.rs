@@ -11,6 +11,10 @@ use std::ops::Range;
 use rayon::prelude::*;
 
 use crate::Buffer;
+use crate::gemm::tile::LINE;
+
+/// From so many numbers on (256 KB) scratch memory is a whole huge page: there is little of it, and it is used all the time.
+const WORTH_A_PAGE: usize = 1 << 16;
 
 /// A rectangle of a row-major matrix, borrowed exclusively.
 pub(crate) struct BlockMut<'a> {
@@ -31,12 +35,31 @@ impl<'a> BlockMut<'a> {
         Self { start: matrix.as_mut_ptr(), stride: cols, rows, cols, matrix: PhantomData }
     }
 
+    /// How many rows it has.
+    #[inline(always)]
+    pub(crate) fn rows(&self) -> usize {
+        self.rows
+    }
+
+    /// These rows and columns of the rectangle.
+    #[inline(always)]
+    pub(crate) fn part(&mut self, rows: Range<usize>, cols: Range<usize>) -> BlockMut<'_> {
+        assert!(
+            rows.start <= rows.end
+                && rows.end <= self.rows
+                && cols.start <= cols.end
+                && cols.end <= self.cols
+        );
+        let start = self.start.wrapping_add(rows.start * self.stride + cols.start);
+        BlockMut { start, stride: self.stride, rows: rows.len(), cols: cols.len(), matrix: PhantomData }
+    }
+
     /// Row `i` of the rectangle.
     #[inline(always)]
     pub(crate) fn row(&mut self, i: usize) -> &mut [f32] {
         assert!(i < self.rows);
         // SAFETY: row `i` lies inside the matrix that `whole` borrowed or `for_each_block` cut up, and no other block
-        // shares it.
+        // shares it but the one that this is a `part` of, which is borrowed meanwhile.
         unsafe { std::slice::from_raw_parts_mut(self.start.add(i * self.stride), self.cols) }
     }
 }
@@ -114,7 +137,7 @@ fn take(kept: &mut Vec<Buffer>, len: usize) -> Buffer {
     if let Some(i) = (0..kept.len()).max_by_key(|&i| kept[i].len()) {
         kept.swap_remove(i);
     }
-    Buffer::zeroed(len)
+    Buffer::zeroed(len.next_multiple_of(if len < WORTH_A_PAGE { LINE } else { Buffer::HUGE }))
 }
 
 #[cfg(test)]

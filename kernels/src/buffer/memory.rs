@@ -4,6 +4,10 @@
 //! allocator only hands them on for the alignments it knows (16 bytes); asked for 64 it takes any memory and writes the
 //! zeros itself. So a cache line more is asked for, and the numbers start at the first line within.
 //!
+//! It comes in pages of 4 KiB, and a CPU remembers where a thousand or two of them lie: 8 MB. Whoever walks through more, or
+//! through many places at once, waits for the page tables besides the memory. So large memory begins on a huge page, and
+//! the system is asked for such pages, where it has them.
+//!
 //! And numbers that lie in a file need no memory of their own at all: the system shows the file's pages where a buffer
 //! would be. VGG16's 553 MB are at hand in no time so, where reading them takes longer than computing.
 
@@ -14,9 +18,14 @@ use std::ops::{Deref, DerefMut};
 use std::ptr::NonNull;
 
 use memmap2::{MmapMut, MmapOptions};
+#[cfg(target_os = "linux")]
+use nix::sys::mman::{MmapAdvise, madvise};
 
 /// A cache line, and the width of an AVX-512 register.
 pub(super) const ALIGN: usize = 64;
+
+/// Bytes of a huge page, where the system has them.
+pub(super) const HUGE: usize = 2 << 20;
 
 /// Numbers on a line of their own; given back to the system when dropped.
 pub(super) struct Memory {
@@ -52,9 +61,16 @@ impl Memory {
         let layout = Self::layout(len)?;
         // SAFETY: `layout` has a size above zero, since `len` is.
         let allocation = NonNull::new(unsafe { alloc_zeroed(layout) })?;
-        let to_line = allocation.addr().get().wrapping_neg() % ALIGN;
-        // SAFETY: `to_line` is below `ALIGN`, by which the allocation is longer than the numbers.
-        let ptr = unsafe { allocation.add(to_line) }.cast();
+        let bytes = len * size_of::<f32>();
+        let to_start = allocation.addr().get().wrapping_neg() % Self::align(bytes);
+        // SAFETY: `to_start` is below the alignment, by which the allocation is longer than the numbers.
+        let ptr = unsafe { allocation.add(to_start) }.cast();
+        #[cfg(target_os = "linux")]
+        if bytes >= HUGE {
+            // SAFETY: these bytes are whole pages of memory that was just allocated, and the advice changes nothing in them.
+            // It is only a hint: a system without huge pages refuses it.
+            let _ = unsafe { madvise(ptr.cast(), bytes / HUGE * HUGE, MmapAdvise::MADV_HUGEPAGE) };
+        }
         Some(Self { ptr, len, origin: Origin::Allocator(allocation) })
     }
 
@@ -82,10 +98,15 @@ impl Memory {
         matches!(self.origin, Origin::Allocator(_))
     }
 
-    /// Room for `len` numbers wherever the first line begins.
+    /// What so many bytes begin at a multiple of.
+    fn align(bytes: usize) -> usize {
+        if bytes < HUGE { ALIGN } else { HUGE }
+    }
+
+    /// Room for `len` numbers wherever the first line, or page, begins.
     fn layout(len: usize) -> Option<Layout> {
-        Layout::from_size_align(len.checked_mul(size_of::<f32>())?.checked_add(ALIGN)?, align_of::<f32>())
-            .ok()
+        let bytes = len.checked_mul(size_of::<f32>())?;
+        Layout::from_size_align(bytes.checked_add(Self::align(bytes))?, align_of::<f32>()).ok()
     }
 }
 

@@ -13,7 +13,7 @@ use std::ops::{Deref, DerefMut};
 
 use rayon::prelude::*;
 
-use memory::Memory;
+use memory::{HUGE, Memory};
 use pool::{KEPT_FROM, Pool};
 
 /// Numbers that one thread copies at a time.
@@ -37,6 +37,9 @@ pub struct OutOfMemory {
 pub struct Buffer(Memory);
 
 impl Buffer {
+    /// Numbers of a huge page.
+    pub(crate) const HUGE: usize = HUGE / size_of::<f32>();
+
     /// `len` zeros, or an error where the system has no room for them.
     ///
     /// # Errors
