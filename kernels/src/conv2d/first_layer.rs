@@ -9,10 +9,14 @@ use rayon::prelude::*;
 
 use super::Conv2dShape;
 use crate::gemm::Epilogue;
-use crate::gemm::tile::{Ahead, Panel, RGB, Rows, TAPS, WithTile, tile, with_tile};
+use crate::gemm::tile::{Ahead, LINE, Panel, RGB, Rows, TAPS, WithTile, tile, with_tile};
 use crate::isa::Isa;
 use crate::parallel::{even_parts, with_scratch};
 use crate::simd::Simd;
+
+/// How many pixels before its turn one is asked for, to be written: 27 products a number take less time than its way from
+/// memory.
+const PIXELS_AHEAD: usize = 28;
 
 /// Whether this is such a layer.
 pub(super) fn can(s: &Conv2dShape) -> bool {
@@ -106,15 +110,46 @@ fn one_row<S: Simd, const MR: usize, const NR: usize, const NV: usize>(
         let seen = pixels.start..pixels.end + TAPS - 1;
         let [upper, middle, lower] = rows;
         let a = Panel::Pixels([&upper[seen.clone()], &middle[seen.clone()], &lower[seen]]);
+        let y = &mut y[pixels.start * cout..];
         for (panel, b) in filters.chunks_exact(TAPS * TAPS * RGB).enumerate() {
             let sums = &mut sums[..pixels.len()];
             tile::<S, MR, NR, NV>(s, a, b, Ahead::default(), false, Rows::all(sums));
             let (first, width) = (panel * NR, NR.min(cout - panel * NR));
-            for (sums, pixel) in sums.iter().zip(pixels.clone()) {
-                let y = &mut y[pixel * cout + first..][..width];
-                y.copy_from_slice(&sums[..width]);
-                epilogue.apply(first, y);
+            for i in 0..pixels.len() {
+                for line in (first..first + width).step_by(LINE) {
+                    s.prefetch(y, (i + PIXELS_AHEAD) * cout + line);
+                }
             }
+            if width == NR {
+                let bias =
+                    epilogue.bias.map_or(&[0.0; NR], |bias| bias[first..].first_chunk().expect("NR columns"));
+                finish(s, sums, bias, epilogue.relu, cout, &mut y[first..]);
+            } else {
+                for (sums, y) in sums.iter().zip(y.chunks_exact_mut(cout)) {
+                    let y = &mut y[first..][..width];
+                    y.copy_from_slice(&sums[..width]);
+                    epilogue.apply(first, y);
+                }
+            }
+        }
+    }
+}
+
+/// The sums of some pixels with bias and ReLU, to the first NR of every `cout` numbers of `y`.
+#[inline(always)]
+fn finish<S: Simd, const NR: usize>(
+    s: S,
+    sums: &[[f32; NR]],
+    bias: &[f32; NR],
+    relu: bool,
+    cout: usize,
+    y: &mut [f32],
+) {
+    for (i, sums) in sums.iter().enumerate() {
+        let y: &mut [f32; NR] = y[i * cout..].first_chunk_mut().expect("NR columns");
+        for lane in (0..NR).step_by(S::LANES) {
+            let v = s.add(s.load(&sums[lane..]), s.load(&bias[lane..]));
+            s.store(if relu { s.relu(v) } else { v }, &mut y[lane..]);
         }
     }
 }

@@ -40,7 +40,7 @@ const DEPTH: usize = CHAINS * KC;
 
 /// How far before its use a row of a panel of B is asked for, in numbers: 32 rows of AVX-512, whose multiply-adds take as
 /// long as L3 does to answer.
-const AHEAD: Ahead = Ahead { b: 1024, far_b: 0, far_a: 0 };
+const AHEAD: Ahead<'_> = Ahead { b: 1024, a: &[], far: &[] };
 
 /// `c` (m, n) = a (m, k) · b (k, n), then the epilogue.
 pub(crate) fn multiply<A: Left, B: Right>(
@@ -125,8 +125,9 @@ impl<S: Simd, A: Left> Part<'_, S, A> {
             let in_block = rows.start - self.rows.start..rows.end - self.rows.start;
             for (p, start) in self.cols.clone().step_by(NR).enumerate() {
                 let width = NR.min(self.cols.end - start);
-                let mut c = Corner { block, rows: in_block.clone(), first: start - self.cols.start };
-                c.prefetch(s, width);
+                let first = start - self.cols.start;
+                let mut c = Corner(block.part(in_block.clone(), first..first + width));
+                c.prefetch(s);
                 for (chain, &panel) in chains().zip(&panels_a) {
                     let ks = of_chain(&chain);
                     let b = &panels_b[p * depth..][chain];
@@ -140,57 +141,43 @@ impl<S: Simd, A: Left> Part<'_, S, A> {
                         let edge = &mut edge[..rows.len()];
                         tile::<S, MR, NR, NV>(s, panel, b, AHEAD, false, Rows::all(edge));
                         for (i, sums) in edge.iter().enumerate() {
-                            add(c.part(i, width), &sums[..width], ks.start == 0);
+                            add(c.0.row(i), &sums[..width], ks.start == 0);
                         }
                     } else {
-                        tile::<S, MR, NR, NV>(s, panel, b, AHEAD, ks.start > 0, c.by_ref());
+                        tile::<S, MR, NR, NV>(s, panel, b, AHEAD, ks.start > 0, &mut c);
                     }
                 }
                 if self.ks.end == self.k {
-                    (0..rows.len()).for_each(|i| self.epilogue.apply(start, c.part(i, width)));
+                    (0..rows.len()).for_each(|i| self.epilogue.apply(start, c.0.row(i)));
                 }
             }
         }
     }
 }
 
-/// A few rows of a block, from its column `first` on.
-struct Corner<'b, 'c> {
-    block: &'b mut BlockMut<'c>,
-    rows: Range<usize>,
-    first: usize,
-}
+/// A few rows and columns of C.
+struct Corner<'c>(BlockMut<'c>);
 
-impl<'c> Corner<'_, 'c> {
-    #[inline(always)]
-    fn by_ref(&mut self) -> Corner<'_, 'c> {
-        Corner { block: self.block, rows: self.rows.clone(), first: self.first }
-    }
-
-    /// `width` numbers of row `i`.
-    #[inline(always)]
-    fn part(&mut self, i: usize, width: usize) -> &mut [f32] {
-        &mut self.block.row(self.rows.start + i)[self.first..][..width]
-    }
-
+impl Corner<'_> {
     /// Asks for the lines that a tile will soon write.
     #[inline(always)]
-    fn prefetch<S: Simd>(&mut self, s: S, width: usize) {
-        for i in 0..self.rows.len() {
-            (0..width).step_by(LINE).for_each(|at| s.prefetch(self.part(i, width), at));
+    fn prefetch<S: Simd>(&mut self, s: S) {
+        for i in 0..self.0.rows() {
+            let row = self.0.row(i);
+            (0..row.len()).step_by(LINE).for_each(|at| s.prefetch(row, at));
         }
     }
 }
 
-impl<const NR: usize> Target<NR> for Corner<'_, '_> {
+impl<const NR: usize> Target<NR> for &mut Corner<'_> {
     #[inline(always)]
     fn count(&self) -> usize {
-        self.rows.len()
+        self.0.rows()
     }
 
     #[inline(always)]
     fn row(&mut self, i: usize) -> &mut [f32; NR] {
-        self.part(i, NR).first_chunk_mut().expect("a tile lies within its block")
+        self.0.row(i).first_chunk_mut().expect("a tile lies within its block")
     }
 }
 

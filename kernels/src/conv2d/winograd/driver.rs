@@ -3,14 +3,16 @@
 //! ```text
 //! for each region                                    ≤ some hundred tiles: V stays in L2 or L3
 //!     for each of its tiles                          V = input at the points
-//!     for each few panels of NR output channels
-//!         for each point                             its NR × cin filters: L2, or a stream from memory
-//!             for each block of tiles
-//!                 for each of the panels             M = V · U, 128 channels of the sum at a time
+//!     for each panel of NR output channels
+//!         for each point
+//!             for each 128 channels of the sum       their NR × 128 filters: 16 KB, in L1
+//!                 for each block of tiles            M += V · U
 //!         for each tile                              y = output of M, with bias, ReLU, pooling
 //! ```
 //!
-//! Only a few panels are in flight, so that M stays in L2 however many channels a layer has.
+//! Only one panel is in flight, so that M stays in L2 however many channels a layer has. And only 16 KB of filters are,
+//! so that they stay in L1 while V streams past them: each tile asks for the V of the next, 7 KB, and for its share of
+//! the filters that follow, and so neither is ever waited for.
 //!
 //! Cores share the work in one of two ways. With few filters, each takes *regions* and does everything for them: nothing
 //! is shared but the filters, which fit into its cache. With many (block 4 of VGG16 has 37 MB a layer), every core would
@@ -39,6 +41,14 @@ const CHAIN: usize = 128;
 /// Numbers of U up to which each core reads them all, 16 MB: with 56×56 tiles that costs less than sharing V does.
 const OWN_FILTERS: usize = 1 << 22;
 
+/// Tiles of a region that a core works through alone. With 64 and 128 channels their V, 0.5 and 1 MB, stays in an L2 of
+/// 2 MB beside M; more would not make U, which is read again for each region, any cheaper.
+const OWN_TILES: usize = 56;
+
+/// Tiles of a region that all cores work through: with 512 channels V is 14 MB, and 37 MB of filters are read once for
+/// 50 GFLOP.
+const SHARED_TILES: usize = 196;
+
 /// One pass over all pictures.
 pub(super) struct Pass<'a> {
     pub(super) m: Maps,
@@ -55,17 +65,15 @@ struct Job<'a, S, const MR: usize, const NR: usize> {
     x: &'a [f32],
     u: &'a [[f32; NR]],
     finish: Finish<'a>,
-    /// Panels that are multiplied together.
-    group: usize,
 }
 
 impl WithTile for Pass<'_> {
     type Output = ();
     fn run<S: Simd, const MR: usize, const NR: usize, const NV: usize>(self, s: S) {
         let Pass { m, x, u, finish, y } = self;
-        let job = Job::<S, MR, NR> { s, m, x, u: u.as_chunks::<NR>().0, finish, group: panels_together(&m) };
+        let job = Job::<S, MR, NR> { s, m, x, u: u.as_chunks::<NR>().0, finish };
         let threads = rayon::current_num_threads();
-        let own = m.cut(own_tiles(&m).min((m.n * m.tiles()[0] * m.tiles()[1]).div_ceil(threads)));
+        let own = m.cut(OWN_TILES.min((m.n * m.tiles()[0] * m.tiles()[1]).div_ceil(threads)));
         if u.len() <= OWN_FILTERS && own.regions(&m) >= threads {
             job.by_region::<NV>(own, y);
         } else {
@@ -73,28 +81,6 @@ impl WithTile for Pass<'_> {
         }
     }
 }
-
-/// Input channels up to which V and M of a region (56 tiles: 0.8 MB with 64 channels, 1.3 MB with 128) stay in an L2 of 2 MB.
-const WIDE: usize = 128;
-
-/// Tiles of a region that a core works through alone: as many as L2 holds, or, where the filters come from L3 for every
-/// region (with 256 channels they are 9 MB), enough to be worth that.
-fn own_tiles(m: &Maps) -> usize {
-    if m.cin <= WIDE { 56 } else { 98 }
-}
-
-/// Rows of filters that are on their way from L2 to L1 where those of a point, 32 KB and more, fill L1 by themselves.
-const ROWS_AHEAD: usize = 16;
-
-/// Panels of output channels that are multiplied together. Where V does not fit into L2, each block of it comes from L3, and
-/// then serves several panels: their M is longer in turn, and still fits.
-fn panels_together(m: &Maps) -> usize {
-    if m.cin <= WIDE { 1 } else { 4 }
-}
-
-/// Tiles of a region that all cores work through: with 512 channels V is 14 MB, and 37 MB of filters are read once for
-/// 50 GFLOP.
-const SHARED_TILES: usize = 196;
 
 impl<S: Simd, const MR: usize, const NR: usize> Job<'_, S, MR, NR> {
     /// Each core does everything for its regions.
@@ -113,10 +99,8 @@ impl<S: Simd, const MR: usize, const NR: usize> Job<'_, S, MR, NR> {
                     self.transform_block(&region, block, v);
                 }
                 let mut y = BlockMut::whole(y, m.cout);
-                let panels = m.cout.div_ceil(NR);
-                for first in (0..panels).step_by(self.group) {
-                    let group = first..panels.min(first + self.group);
-                    self.panels::<NV>(&region, v, group, first * NR, &mut y);
+                for panel in 0..m.cout.div_ceil(NR) {
+                    self.panel::<NV>(&region, v, panel, panel * NR, &mut y);
                 }
             });
         });
@@ -126,8 +110,6 @@ impl<S: Simd, const MR: usize, const NR: usize> Job<'_, S, MR, NR> {
     fn by_panel<const NV: usize>(&self, cut: Cut, y: &mut [f32]) {
         let (m, pool) = (&self.m, self.finish.pool);
         let part_len = cut.region_len(m, pool);
-        // A group for every core.
-        let group = self.group.min(m.cout.div_ceil(NR).div_ceil(rayon::current_num_threads()));
         for (i, y) in y.chunks_mut(cut.pictures * m.picture_len(pool)).enumerate() {
             for (part, y) in y.chunks_mut(part_len).enumerate() {
                 let region = cut.region(m, i * cut.pictures, part);
@@ -137,9 +119,8 @@ impl<S: Simd, const MR: usize, const NR: usize> Job<'_, S, MR, NR> {
                         self.transform_block(&region, block, v);
                     });
                     let (v, pixels) = (&*v, y.len() / m.cout);
-                    for_each_block(y, m.cout, [pixels, group * NR], |_, columns, mut y| {
-                        let panels = columns.start / NR..columns.end.div_ceil(NR);
-                        self.panels::<NV>(&region, v, panels, 0, &mut y);
+                    for_each_block(y, m.cout, [pixels, NR], |_, columns, mut y| {
+                        self.panel::<NV>(&region, v, columns.start / NR, 0, &mut y);
                     });
                 });
             }
@@ -170,63 +151,78 @@ impl<S: Simd, const MR: usize, const NR: usize> Job<'_, S, MR, NR> {
         });
     }
 
-    /// The products of some panels of output channels, and what becomes of them. `y` is as in [`transform_tiles`], the first
-    /// panel's first channel its number `column`.
-    fn panels<const NV: usize>(
+    /// The products of a panel of output channels, and what becomes of them. `y` is as in [`transform_tiles`], the panel's first
+    /// channel its number `column`.
+    fn panel<const NV: usize>(
         &self,
         region: &Region,
         v: &[f32],
-        panels: Range<usize>,
+        panel: usize,
         column: usize,
         y: &mut BlockMut<'_>,
     ) {
         let (s, m) = (self.s, &self.m);
-        let rows = region.tiles() * PLANES;
-        with_scratch(panels.len() * rows * NR, |products| {
+        with_scratch(region.tiles() * PLANES * NR, |products| {
             let products = products.as_chunks_mut::<NR>().0;
             s.vectorize(
                 #[inline(always)]
                 || {
-                    self.multiply::<NV>(region, v, panels.clone(), products);
-                    for (panel, products) in panels.clone().zip(products.chunks_exact(rows)) {
-                        let first = [panel * NR, column + (panel - panels.start) * NR];
-                        transform_tiles::<S, NR, NV>(s, m, region, products, self.finish, first, y);
-                    }
+                    self.multiply::<NV>(region, v, panel, products);
+
+                    transform_tiles::<S, NR, NV>(
+                        s,
+                        m,
+                        region,
+                        products,
+                        self.finish,
+                        [panel * NR, column],
+                        y,
+                    );
                 },
             );
         });
     }
 
-    /// M[panel][tile][point][NR] = V · U for all points of a region.
+    /// M[tile][point][NR] = V · U for all points of a region, one panel of output channels.
     #[inline(always)]
     fn multiply<const NV: usize>(
         &self,
         region: &Region,
         v: &[f32],
-        panels: Range<usize>,
+        panel: usize,
         products: &mut [[f32; NR]],
     ) {
         let (v, block_lines, cin) = (v.as_chunks::<LINE>().0, self.block_len() / LINE, self.m.cin);
-        let next_point = cin * NR;
-        let ahead = if cin <= WIDE {
-            Ahead { b: next_point, ..Ahead::default() }
-        } else {
-            Ahead { b: ROWS_AHEAD * NR, far_b: next_point, far_a: self.block_len() }
+        let (blocks, chains) = (v.len() / block_lines, cin.div_ceil(CHAIN));
+        // V of a block for a chain, the chains of all points counted through.
+        let piece = |chain: usize, index: usize| {
+            let rows = block::<MR>(region, index).len();
+            let lines = plane_lines(cin, rows);
+            let plane = &v[index * block_lines + chain / chains * lines..][..lines];
+            &plane[chain % chains * (CHAIN / LINE) * rows..]
         };
-        for point in 0..PLANES {
-            for (index, v) in v.chunks_exact(block_lines).enumerate() {
+        for chain in 0..PLANES * chains {
+            let (point, first) = (chain / chains, chain % chains * CHAIN);
+            let u = &self.u[(panel * PLANES + point) * cin + first..];
+            let (u, later) = u.split_at(CHAIN.min(cin - first));
+            let later = later.as_flattened().as_chunks::<LINE>().0;
+            let later = &later[..later.len().min(u.len() * NR / LINE)];
+            for index in 0..blocks {
+                let ahead = if chains == 1 {
+                    // V and the filters are small enough to follow by themselves, but for the step from L2 to L1.
+                    Ahead { b: cin * NR, ..Ahead::default() }
+                } else {
+                    let a = match index + 1 {
+                        next if next < blocks => piece(chain, next),
+                        _ if chain + 1 < PLANES * chains => piece(chain + 1, 0),
+                        _ => &[],
+                    };
+                    Ahead { a, far: &later[share(later.len(), index, blocks)], ..Ahead::default() }
+                };
                 let tiles = block::<MR>(region, index);
-                let lines = plane_lines(cin, tiles.len());
-                let v = &v[point * lines..][..lines];
-                for (at, panel) in panels.clone().enumerate() {
-                    let u = &self.u[(panel * PLANES + point) * cin..][..cin];
-                    let m = &mut products[(at * region.tiles() + tiles.start) * PLANES + point..];
-                    for (chain, u) in u.chunks(CHAIN).enumerate() {
-                        let a = Panel::Lines(&v[chain * (CHAIN / LINE) * tiles.len()..]);
-                        let c = Rows::every(m, tiles.len(), PLANES);
-                        tile::<S, MR, NR, NV>(self.s, a, u, ahead, chain > 0, c);
-                    }
-                }
+                let m = &mut products[tiles.start * PLANES + point..];
+                let c = Rows::every(m, tiles.len(), PLANES);
+                tile::<S, MR, NR, NV>(self.s, Panel::Lines(piece(chain, index)), u, ahead, first > 0, c);
             }
         }
     }
@@ -235,7 +231,11 @@ impl<S: Simd, const MR: usize, const NR: usize> Job<'_, S, MR, NR> {
 /// The tiles of block `index` of a region.
 #[inline(always)]
 fn block<const MR: usize>(region: &Region, index: usize) -> Range<usize> {
-    let tiles = region.tiles();
-    let blocks = tiles.div_ceil(MR);
-    tiles * index / blocks..tiles * (index + 1) / blocks
+    share(region.tiles(), index, region.tiles().div_ceil(MR))
+}
+
+/// Part `part` of `len` things in so many equal parts.
+#[inline(always)]
+fn share(len: usize, part: usize, parts: usize) -> Range<usize> {
+    len * part / parts..len * (part + 1) / parts
 }
