@@ -79,7 +79,8 @@ means, no scaling).
 | training | {epochs} epochs in {seconds:.0} s, {rate:.0} pictures a second, {isa} |
 | file | {size} bytes, BLAKE3 {digest} |
 
-The same command gives the same file, bit for bit, on the same instruction set and any number of threads.
+The same command of the same version of Graft gives the same file, bit for bit, on the same instruction set and any number
+of threads.
 
 What it is good for: a base that sees edges, textures and simple shapes in small pictures, quickly. What it is not good
 for: pictures of 224 pixels, fine distinctions, or any decision about people. It has seen {n} classes, and knows of
