@@ -49,8 +49,8 @@ impl Narrow<'_> {
     #[inline(always)]
     pub(crate) fn widen(&self, first: usize, to: &mut [f32]) {
         match self {
-            Self::F16(v) => widen_f16(&v[first..][..to.len()], to),
-            Self::Bf16(v) => widen_bf16(&v[first..][..to.len()], to),
+            Self::F16(v) => widen(&v[first..][..to.len()], to),
+            Self::Bf16(v) => widen(&v[first..][..to.len()], to),
         }
     }
 }
@@ -84,30 +84,43 @@ pub fn bf16_to_f32(isa: Isa, from: &[bf16], to: &mut [f32]) {
     blocks(from, to, |from, to| {
         isa.vectorize(
             #[inline(always)]
-            || widen_bf16(from, to),
+            || widen(from, to),
         );
     });
 }
 
-#[inline(always)]
-fn widen_bf16(from: &[bf16], to: &mut [f32]) {
-    for (to, &from) in to.iter_mut().zip(from) {
-        *to = f32::from_bits(u32::from(from.to_bits()) << 16);
+/// Numbers that are kept in some way, and are f32s when they are used.
+pub(crate) trait Wide: Copy + Sync {
+    /// As f32, exactly.
+    fn wide(self) -> f32;
+}
+
+impl Wide for f32 {
+    #[inline(always)]
+    fn wide(self) -> f32 {
+        self
     }
 }
 
-/// f16 to f32 by integers, which every compiler makes vectors of; the CPU's own conversion is a call for each eight numbers,
-/// and that is slower than the memory they come from.
+impl Wide for bf16 {
+    #[inline(always)]
+    fn wide(self) -> f32 {
+        f32::from_bits(u32::from(self.to_bits()) << 16)
+    }
+}
+
+/// By integers, which every compiler makes vectors of; the CPU's own conversion is a call for each eight numbers, and that is
+/// slower than the memory they come from.
 ///
 /// The exponent's excess is 15 in the one and 127 in the other. A number too small for an exponent of its own is given the
 /// least one, and the 1 that this puts before its digits is taken away again.
-#[inline(always)]
-fn widen_f16(from: &[f16], to: &mut [f32]) {
-    const EXPONENT: u32 = 0x1F << 23;
-    const EXCESS: u32 = (127 - 15) << 23;
-    const LEAST: u32 = EXCESS + (1 << 23);
-    for (to, from) in to.iter_mut().zip(from) {
-        let bits = u32::from(from.to_bits());
+impl Wide for f16 {
+    #[inline(always)]
+    fn wide(self) -> f32 {
+        const EXPONENT: u32 = 0x1F << 23;
+        const EXCESS: u32 = (127 - 15) << 23;
+        const LEAST: u32 = EXCESS + (1 << 23);
+        let bits = u32::from(self.to_bits());
         let digits = (bits & 0x7FFF) << 13;
         let normal = digits + EXCESS;
         let small = (f32::from_bits(digits + LEAST) - f32::from_bits(LEAST)).to_bits();
@@ -117,8 +130,14 @@ fn widen_f16(from: &[f16], to: &mut [f32]) {
             EXPONENT => infinite,
             _ => normal,
         };
-        *to = f32::from_bits(value | (bits & 0x8000) << 16);
+        f32::from_bits(value | (bits & 0x8000) << 16)
     }
+}
+
+/// As many as `to` has room for, as f32.
+#[inline(always)]
+fn widen<W: Wide>(from: &[W], to: &mut [f32]) {
+    to.iter_mut().zip(from).for_each(|(to, from)| *to = from.wide());
 }
 
 #[inline(always)]

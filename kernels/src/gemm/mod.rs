@@ -111,7 +111,7 @@ pub fn gemm(isa: Isa, shape: GemmShape, a: MatRef<'_>, b: MatRef<'_>, epilogue: 
     assert_eq!(c.len(), m * n, "gemm: C is {m} × {n}");
     assert!(epilogue.bias.is_none_or(|bias| bias.len() == n), "gemm: one bias for each of {n} columns");
     if m <= few_rows::MAX_ROWS && b.strides[1] == 1 {
-        few_rows::multiply(isa, shape, a, &b, epilogue, c);
+        few_rows::multiply(isa, shape, a, b.data, b.strides[0], epilogue, c);
     } else {
         driver::multiply(isa, shape, &a, &b, epilogue, c);
     }
@@ -134,10 +134,11 @@ pub fn gemm_narrow(
     assert_eq!(b.len(), k * n, "gemm: B is {k} × {n}");
     assert_eq!(c.len(), m * n, "gemm: C is {m} × {n}");
     assert!(epilogue.bias.is_none_or(|bias| bias.len() == n), "gemm: one bias for each of {n} columns");
-    let b = NarrowRef { data: b, cols: n };
-    if m <= few_rows::MAX_ROWS {
-        few_rows::multiply(isa, shape, a, &b, epilogue, c);
-    } else {
-        driver::multiply(isa, shape, &a, &b, epilogue, c);
+    match b {
+        _ if m > few_rows::MAX_ROWS => {
+            driver::multiply(isa, shape, &a, &NarrowRef { data: b, cols: n }, epilogue, c);
+        }
+        Narrow::F16(b) => few_rows::multiply(isa, shape, a, b, n, epilogue, c),
+        Narrow::Bf16(b) => few_rows::multiply(isa, shape, a, b, n, epilogue, c),
     }
 }

@@ -46,50 +46,11 @@ pub(crate) trait Right: Sync {
     );
 }
 
-/// A right operand whose rows lie in memory.
-pub(crate) trait Runs: Sync {
-    /// These columns of row `k`: where they lie, or written to `held`, which has their length.
-    fn run<'r>(&'r self, k: usize, cols: Range<usize>, held: &'r mut [f32]) -> &'r [f32];
-
-    /// Asks for these columns of row `k`, which need not exist, if that is of use. Runs of 32 bits are long enough for the
-    /// CPU to see what is coming; asked for besides, they come later.
-    #[inline(always)]
-    fn prefetch<S: Simd>(&self, s: S, k: usize, cols: &Range<usize>) {
-        let _ = (s, k, cols);
-    }
-}
-
 /// A matrix in 16 bits, of `cols` columns.
 #[derive(Copy, Clone)]
 pub(crate) struct NarrowRef<'a> {
     pub(crate) data: Narrow<'a>,
     pub(crate) cols: usize,
-}
-
-impl Runs for MatRef<'_> {
-    #[inline(always)]
-    fn run<'r>(&'r self, k: usize, cols: Range<usize>, _: &'r mut [f32]) -> &'r [f32] {
-        debug_assert_eq!(self.strides[1], 1, "the rows lie in memory");
-        &self.data[k * self.strides[0]..][cols]
-    }
-}
-
-impl Runs for NarrowRef<'_> {
-    #[inline(always)]
-    fn run<'r>(&'r self, k: usize, cols: Range<usize>, held: &'r mut [f32]) -> &'r [f32] {
-        self.data.widen(k * self.cols + cols.start, held);
-        held
-    }
-
-    #[inline(always)]
-    fn prefetch<S: Simd>(&self, s: S, k: usize, cols: &Range<usize>) {
-        for j in cols.clone().step_by(2 * LINE) {
-            match self.data {
-                Narrow::F16(v) => s.prefetch(v, k * self.cols + j),
-                Narrow::Bf16(v) => s.prefetch(v, k * self.cols + j),
-            }
-        }
-    }
 }
 
 impl Right for NarrowRef<'_> {

@@ -106,7 +106,7 @@ impl Simd for Avx2 {
     }
 
     #[inline(always)]
-    fn prefetch_far(self, near: &[f32], offset: usize) {
+    fn prefetch_far<T>(self, near: &[T], offset: usize) {
         // SAFETY: as for `prefetch`.
         unsafe { _mm_prefetch::<_MM_HINT_T1>(near.as_ptr().wrapping_add(offset).cast()) }
     }

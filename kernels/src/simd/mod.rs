@@ -76,7 +76,7 @@ pub(crate) trait Simd: Copy + Send + Sync {
     fn prefetch<T>(self, near: &[T], offset: usize);
 
     /// The same for a line that will be read later: it is to come into L2, not into L1.
-    fn prefetch_far(self, near: &[f32], offset: usize);
+    fn prefetch_far<T>(self, near: &[T], offset: usize);
 }
 
 #[cfg(test)]

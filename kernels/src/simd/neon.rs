@@ -100,5 +100,5 @@ impl Simd for Neon {
     }
 
     #[inline(always)]
-    fn prefetch_far(self, _: &[f32], _: usize) {}
+    fn prefetch_far<T>(self, _: &[T], _: usize) {}
 }

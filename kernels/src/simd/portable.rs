@@ -86,5 +86,5 @@ impl Simd for Portable {
     fn prefetch<T>(self, _: &[T], _: usize) {}
 
     #[inline(always)]
-    fn prefetch_far(self, _: &[f32], _: usize) {}
+    fn prefetch_far<T>(self, _: &[T], _: usize) {}
 }
