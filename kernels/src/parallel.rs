@@ -111,7 +111,13 @@ pub(crate) fn for_each_block(
 pub(crate) fn even_parts(range: Range<usize>, at_most: usize) -> impl Iterator<Item = Range<usize>> {
     let (start, len) = (range.start, range.len());
     let parts = len.div_ceil(at_most);
-    (0..parts).map(move |p| start + len * p / parts..start + len * (p + 1) / parts)
+    (0..parts).map(move |p| start + share(len, p, parts).start..start + share(len, p, parts).end)
+}
+
+/// Part `part` of `len` things in so many parts, equal but for one.
+#[inline(always)]
+pub(crate) fn share(len: usize, part: usize, parts: usize) -> Range<usize> {
+    len * part / parts..len * (part + 1) / parts
 }
 
 thread_local! {

@@ -24,7 +24,7 @@
 use std::ops::Range;
 
 use super::blocks::block_size;
-use super::pack::{Left, Right};
+use super::pack::{Every, Left, Right};
 use super::tile::{Ahead, KC, LINE, Panel, Rows, Target, WithTile, tile, with_tile};
 use super::{Epilogue, GemmShape};
 use crate::isa::Isa;
@@ -40,7 +40,7 @@ const DEPTH: usize = CHAINS * KC;
 
 /// How far before its use a row of a panel of B is asked for, in numbers: 32 rows of AVX-512, whose multiply-adds take as
 /// long as L3 does to answer.
-const AHEAD: Ahead<'_> = Ahead { b: 1024, a: &[], far: &[] };
+const B_AHEAD: usize = 1024;
 
 /// `c` (m, n) = a (m, k) · b (k, n), then the epilogue.
 pub(crate) fn multiply<A: Left, B: Right>(
@@ -122,29 +122,31 @@ impl<S: Simd, A: Left> Part<'_, S, A> {
                 *panel = self.a.pack(rows.clone(), of_chain(&chain), scratch);
             }
             let next = rows.end..self.rows.end.min(rows.end + MR);
+            let next_in_block = next.start - self.rows.start..next.end - self.rows.start;
             let in_block = rows.start - self.rows.start..rows.end - self.rows.start;
+            let panels = self.cols.len().div_ceil(NR);
             for (p, start) in self.cols.clone().step_by(NR).enumerate() {
                 let width = NR.min(self.cols.end - start);
                 let first = start - self.cols.start;
+                // C of the next rows is asked for here, their A by the tiles of all panels together.
+                let mut c = Corner(block.part(next_in_block.clone(), first..first + width));
+                c.each_line(|row, at| s.prefetch_far(row, at));
+                let count = next.len().saturating_sub(p).div_ceil(panels);
+                let later = Every { first: next.start + p, count, apart: panels };
                 let mut c = Corner(block.part(in_block.clone(), first..first + width));
-                c.prefetch(s);
+                c.each_line(|row, at| s.prefetch(row, at));
                 for (chain, &panel) in chains().zip(&panels_a) {
                     let ks = of_chain(&chain);
                     let b = &panels_b[p * depth..][chain];
-                    if p == 0 {
-                        (0..ks.len()).for_each(
-                            #[inline(always)]
-                            |step| self.a.prefetch(s, &next, &ks, step),
-                        );
-                    }
+                    let ahead = Ahead { b: B_AHEAD, a: &[], far: self.a.ahead(later, ks.start) };
                     if width < NR {
                         let edge = &mut edge[..rows.len()];
-                        tile::<S, MR, NR, NV>(s, panel, b, AHEAD, false, Rows::all(edge));
+                        tile::<S, MR, NR, NV>(s, panel, b, ahead, false, Rows::all(edge));
                         for (i, sums) in edge.iter().enumerate() {
                             add(c.0.row(i), &sums[..width], ks.start == 0);
                         }
                     } else {
-                        tile::<S, MR, NR, NV>(s, panel, b, AHEAD, ks.start > 0, &mut c);
+                        tile::<S, MR, NR, NV>(s, panel, b, ahead, ks.start > 0, &mut c);
                     }
                 }
                 if self.ks.end == self.k {
@@ -159,12 +161,12 @@ impl<S: Simd, A: Left> Part<'_, S, A> {
 struct Corner<'c>(BlockMut<'c>);
 
 impl Corner<'_> {
-    /// Asks for the lines that a tile will soon write.
+    /// Shows `ask` where each of its cache lines is: a row, and a number of it.
     #[inline(always)]
-    fn prefetch<S: Simd>(&mut self, s: S) {
+    fn each_line(&mut self, ask: impl Fn(&[f32], usize)) {
         for i in 0..self.0.rows() {
             let row = self.0.row(i);
-            (0..row.len()).step_by(LINE).for_each(|at| s.prefetch(row, at));
+            (0..row.len()).step_by(LINE).for_each(|at| ask(row, at));
         }
     }
 }

@@ -14,22 +14,35 @@
 use std::ops::Range;
 
 use super::MatRef;
-use super::tile::{KC, LINE, Panel};
+use super::tile::{Far, KC, LINE, Panel};
 use crate::half::Narrow;
 use crate::simd::Simd;
 
-/// How many rows before its turn a row of B is asked for, when it is copied: 512 columns of 4 rows are 8 KB of L1.
-const ROWS_AHEAD: usize = 4;
+/// How many rows before its turn a row of B is asked for, when it is copied: 512 columns of 8 rows are 16 KB of L2.
+const ROWS_AHEAD: usize = 8;
+
+/// Every so-manyth row.
+#[derive(Copy, Clone)]
+pub(crate) struct Every {
+    /// Number of the first.
+    pub(crate) first: usize,
+    /// How many.
+    pub(crate) count: usize,
+    /// How many rows from one to the next.
+    pub(crate) apart: usize,
+}
 
 /// The left operand of a product, (m, k).
 pub(crate) trait Left: Sync {
     /// Packs these rows (at most MR) and these k (at most KC) into `scratch`, which has room for KC lines.
     fn pack<'p>(&self, rows: Range<usize>, ks: Range<usize>, scratch: &'p mut [f32]) -> Panel<'p>;
 
-    /// Asks for a part of what [`Left::pack`] of these rows and these k will read; for `step` from 0 to the number of k, all.
+    /// What of these rows a tile is to ask for while it multiplies, as long as it multiplies them from `k` on, because
+    /// [`Left::pack`] will soon read it; nothing, if that is of no use.
     #[inline(always)]
-    fn prefetch<S: Simd>(&self, s: S, rows: &Range<usize>, ks: &Range<usize>, step: usize) {
-        let _ = (s, rows, ks, step);
+    fn ahead(&self, rows: Every, k: usize) -> Far<'_> {
+        let _ = (rows, k);
+        Far::default()
     }
 }
 
@@ -96,15 +109,13 @@ impl Left for MatRef<'_> {
     }
 
     #[inline(always)]
-    fn prefetch<S: Simd>(&self, s: S, rows: &Range<usize>, ks: &Range<usize>, step: usize) {
-        // Sixteen steps for each cache line of a row's k: one for each row.
+    fn ahead(&self, rows: Every, k: usize) -> Far<'_> {
         let [row_stride, col_stride] = self.strides;
-        if col_stride == 1 && step % LINE < rows.len() {
-            s.prefetch_far(
-                self.data,
-                (rows.start + step % LINE) * row_stride + ks.start + step / LINE * LINE,
-            );
+        if col_stride != 1 {
+            return Far::default();
         }
+        let first = rows.first * row_stride + k;
+        Far { data: self.data, first, count: rows.count, apart: rows.apart * row_stride, step: LINE }
     }
 }
 
@@ -152,7 +163,7 @@ impl Right for MatRef<'_> {
                 // of NR numbers have a length known to the compiler: a few moves rather than a call.
                 // The rows lie far apart, where no CPU expects them: those that will follow are asked for.
                 let later = (k + ROWS_AHEAD) * row_stride + cols.start;
-                (0..cols.len()).step_by(LINE).for_each(|at| s.prefetch(self.data, later + at));
+                (0..cols.len()).step_by(LINE).for_each(|at| s.prefetch_far(self.data, later + at));
                 let (whole, rest) = self.data[k * row_stride..][cols.clone()].as_chunks::<NR>();
                 for (p, from) in whole.iter().enumerate() {
                     panels[p * depth + at] = *from;

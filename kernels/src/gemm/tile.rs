@@ -120,8 +120,24 @@ pub(crate) struct Ahead<'a> {
     pub(crate) b: usize,
     /// Into L1: the A of the next tile.
     pub(crate) a: &'a [[f32; LINE]],
-    /// Into L2: anything else, spread evenly over the tile.
-    pub(crate) far: &'a [[f32; LINE]],
+    /// Into L2: what will be wanted a little later.
+    pub(crate) far: Far<'a>,
+}
+
+/// Cache lines in equal distances, some of them for every 16 steps of k: so that they are asked for evenly, while there is
+/// something else to do.
+#[derive(Copy, Clone, Default)]
+pub(crate) struct Far<'a> {
+    /// The memory that they lie in.
+    pub(crate) data: &'a [f32],
+    /// Number of the first; need not exist, and nor need those that follow.
+    pub(crate) first: usize,
+    /// How many for each 16 steps.
+    pub(crate) count: usize,
+    /// Numbers from one to the next of them.
+    pub(crate) apart: usize,
+    /// Numbers from those of 16 steps to those of the next 16.
+    pub(crate) step: usize,
 }
 
 /// Work that is done by tiles of MR rows and NR columns, which are NV registers.
@@ -195,14 +211,15 @@ fn rows<S: Simd, const R: usize, const NR: usize, const NV: usize>(
             let (lines, tail) = (a.as_chunks::<R>().0, b.len() % LINE);
             let (whole, b_tail) = b.as_chunks::<LINE>();
             let mut next_a = ahead.a.as_chunks::<R>().0.iter();
-            let mut far = ahead.far.chunks(ahead.far.len().div_ceil(whole.len().max(1)).max(1));
+            let mut far = ahead.far.first;
             for (a, b) in lines.iter().zip(whole) {
                 for line in next_a.next().into_iter().flatten() {
                     s.prefetch(line, 0);
                 }
-                for line in far.next().into_iter().flatten() {
-                    s.prefetch_far(line, 0);
+                for i in 0..ahead.far.count {
+                    s.prefetch_far(ahead.far.data, far + i * ahead.far.apart);
                 }
+                far += ahead.far.step;
                 for first in (0..LINE).step_by(UNROLLED) {
                     if ahead.b > 0 {
                         for b in &b[first..first + UNROLLED] {

@@ -30,8 +30,8 @@ use super::plan::{Cut, Maps, Region};
 use super::transform::PLANES;
 use super::views::Planes;
 use crate::conv2d::Finish;
-use crate::gemm::tile::{Ahead, LINE, Panel, Rows, WithTile, tile};
-use crate::parallel::{BlockMut, for_each_block, with_scratch};
+use crate::gemm::tile::{Ahead, Far, LINE, Panel, Rows, WithTile, tile};
+use crate::parallel::{BlockMut, for_each_block, share, with_scratch};
 use crate::simd::Simd;
 
 /// Terms of a chain of additions before it is added to M. Shorter chains round less: 128 halve the error of 512, for an
@@ -205,8 +205,8 @@ impl<S: Simd, const MR: usize, const NR: usize> Job<'_, S, MR, NR> {
             let (point, first) = (chain / chains, chain % chains * CHAIN);
             let u = &self.u[(panel * PLANES + point) * cin + first..];
             let (u, later) = u.split_at(CHAIN.min(cin - first));
-            let later = later.as_flattened().as_chunks::<LINE>().0;
-            let later = &later[..later.len().min(u.len() * NR / LINE)];
+            // Lines of the filters that follow, for each block and each 16 channels.
+            let count = NR.div_ceil(blocks);
             for index in 0..blocks {
                 let ahead = if chains == 1 {
                     // V and the filters are small enough to follow by themselves, but for the step from L2 to L1.
@@ -217,7 +217,10 @@ impl<S: Simd, const MR: usize, const NR: usize> Job<'_, S, MR, NR> {
                         _ if chain + 1 < PLANES * chains => piece(chain + 1, 0),
                         _ => &[],
                     };
-                    Ahead { a, far: &later[share(later.len(), index, blocks)], ..Ahead::default() }
+                    let (apart, step) = (LINE, count * LINE);
+                    let first = index * u.len() / LINE * step;
+                    let far = Far { data: later.as_flattened(), first, count, apart, step };
+                    Ahead { a, far, ..Ahead::default() }
                 };
                 let tiles = block::<MR>(region, index);
                 let m = &mut products[tiles.start * PLANES + point..];
@@ -232,10 +235,4 @@ impl<S: Simd, const MR: usize, const NR: usize> Job<'_, S, MR, NR> {
 #[inline(always)]
 fn block<const MR: usize>(region: &Region, index: usize) -> Range<usize> {
     share(region.tiles(), index, region.tiles().div_ceil(MR))
-}
-
-/// Part `part` of `len` things in so many equal parts.
-#[inline(always)]
-fn share(len: usize, part: usize, parts: usize) -> Range<usize> {
-    len * part / parts..len * (part + 1) / parts
 }
