@@ -52,6 +52,9 @@ impl WeightsFile {
     /// # Errors
     /// If the file cannot be read.
     pub fn official_note(&self) -> Result<Option<&'static str>> {
+        if !self.is_vgg() {
+            return Ok(None);
+        }
         let own = match self.manifest() {
             Some(m) => m.source.as_ref().is_some_and(|s| WEIGHTS.iter().any(|o| o.md5 == s.md5)),
             None => {
@@ -64,7 +67,7 @@ impl WeightsFile {
                 }
             }
         };
-        Ok((self.is_vgg() && !own).then_some(NOT_KERAS_OWN))
+        Ok((!own).then_some(NOT_KERAS_OWN))
     }
 
     fn is_vgg(&self) -> bool {

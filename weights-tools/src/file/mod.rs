@@ -13,7 +13,7 @@ mod safetensors;
 use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
-use std::sync::OnceLock;
+use std::sync::{Mutex, OnceLock};
 
 use graft_tensor::Tensor;
 
@@ -23,7 +23,7 @@ use folder::Folder;
 use hdf5::{Container, Region, Stored};
 use legacy::Legacy;
 pub use safetensors::write_safetensors;
-use safetensors::{Found, Safetensors};
+use safetensors::{Found, Safetensors, Source};
 
 use crate::digest::{fingerprint, sha256_of_numbers};
 use crate::manifest::Manifest;
@@ -116,10 +116,30 @@ impl WeightsFile {
         } else if head.starts_with(&archive::SIGNATURE) {
             Self::open_hdf5(path, archive::member(path, file)?, Some(Layout::KerasArchive))
         } else if safetensors::is_head(&head) {
-            Self::open_safetensors(path, file, len)
+            Self::open_safetensors(path, Source::File(Mutex::new(file)), len)
         } else {
             Err(WeightsError::not_weights(path, kind_of(&head)))
         }
+    }
+
+    /// Opens a `.safetensors` file that is part of the program, as `include_bytes!` makes it. Where a file has its path,
+    /// in [`path`](Self::path) and in errors, this has `name`.
+    ///
+    /// # Errors
+    /// If it is of another layout, cut off or damaged.
+    ///
+    /// ```no_run
+    /// # const BYTES: &[u8] = &[];
+    /// let file = graft_weights::WeightsFile::from_bytes("vgg16-mini", BYTES)?;
+    /// let (kernel, bias) = file.take_layer("block1_conv1")?;
+    /// # Ok::<(), graft_weights::WeightsError>(())
+    /// ```
+    pub fn from_bytes(name: &str, bytes: &'static [u8]) -> Result<Self> {
+        let path = Path::new(name);
+        if !safetensors::is_head(bytes) {
+            return Err(WeightsError::not_weights(path, "is no .safetensors file"));
+        }
+        Self::open_safetensors(path, Source::Program(bytes), bytes.len() as u64)
     }
 
     fn open_folder(path: &Path) -> Result<Self> {
@@ -136,8 +156,8 @@ impl WeightsFile {
         })
     }
 
-    fn open_safetensors(path: &Path, file: File, len: u64) -> Result<Self> {
-        let Found { file, entries, skipped } = Safetensors::open(path, file, len)?;
+    fn open_safetensors(path: &Path, source: Source, len: u64) -> Result<Self> {
+        let Found { file, entries, skipped } = Safetensors::open(path, source, len)?;
         if entries.is_empty() {
             return Err(WeightsError::not_weights(path, "is a safetensors file without any floats"));
         }

@@ -13,7 +13,7 @@ use std::collections::HashMap;
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::Path;
-use std::sync::Mutex;
+use std::sync::{Mutex, PoisonError};
 
 use graft_tensor::{DType as Width, Shape, Tensor, write_atomically};
 use half::{bf16, f16};
@@ -41,9 +41,45 @@ pub(crate) fn is_head(head: &[u8]) -> bool {
 
 /// An open file, and where its tensors are.
 pub(crate) struct Safetensors {
-    file: Mutex<File>,
+    source: Source,
     places: Vec<(u64, Encoding)>,
     metadata: HashMap<String, String>,
+}
+
+/// Where the bytes are.
+pub(crate) enum Source {
+    /// On disk.
+    File(Mutex<File>),
+    /// In the program itself.
+    Program(&'static [u8]),
+}
+
+impl Source {
+    /// Fills `bytes` with what stands at `start`.
+    fn read(&self, start: u64, bytes: &mut [u8]) -> io::Result<()> {
+        match self {
+            Self::File(file) => {
+                // Whoever panicked while reading has left nothing half done: the place is sought anew.
+                let mut file = file.lock().unwrap_or_else(PoisonError::into_inner);
+                file.seek(SeekFrom::Start(start))?;
+                file.read_exact(bytes)
+            }
+            Self::Program(all) => {
+                let from = usize::try_from(start).ok().and_then(|start| all.get(start..));
+                from.unwrap_or_default().read_exact(bytes)
+            }
+        }
+    }
+
+    /// A tensor of f32 used where it lies, where that can be done.
+    fn map(&self, start: u64, shape: Shape) -> Option<Tensor> {
+        match self {
+            Self::File(file) => {
+                Tensor::map(&file.lock().unwrap_or_else(PoisonError::into_inner), start, shape)
+            }
+            Self::Program(_) => None,
+        }
+    }
 }
 
 /// What is found in a file.
@@ -56,10 +92,9 @@ pub(crate) struct Found {
 
 impl Safetensors {
     /// Reads the header and holds it against the length of the file.
-    pub(crate) fn open(path: &Path, mut file: File, file_len: u64) -> Result<Found> {
-        file.rewind().map_err(WeightsError::io("read", path))?;
+    pub(crate) fn open(path: &Path, source: Source, file_len: u64) -> Result<Found> {
         let mut len = [0; LENGTH];
-        file.read_exact(&mut len).map_err(WeightsError::io("read", path))?;
+        source.read(0, &mut len).map_err(WeightsError::io("read", path))?;
         let len = u64::from_le_bytes(len);
         if len > MAX_HEADER {
             return Err(WeightsError::refused(
@@ -75,7 +110,7 @@ impl Safetensors {
             });
         }
         let mut header = vec![0; len as usize];
-        file.read_exact(&mut header).map_err(WeightsError::io("read", path))?;
+        source.read(LENGTH as u64, &mut header).map_err(WeightsError::io("read", path))?;
         let metadata: Metadata = serde_json::from_slice(&header)
             .map_err(|e| WeightsError::damaged(path, format!("as a safetensors header: {e}")))?;
         let (start, data) = (LENGTH as u64 + len, metadata.data_len() as u64);
@@ -89,10 +124,10 @@ impl Safetensors {
                 format!("{} bytes follow its last tensor", file_len - expected),
             ));
         }
-        Self::list(path, file, start, &metadata)
+        Self::list(path, source, start, &metadata)
     }
 
-    fn list(path: &Path, file: File, start: u64, metadata: &Metadata) -> Result<Found> {
+    fn list(path: &Path, source: Source, start: u64, metadata: &Metadata) -> Result<Found> {
         let (mut entries, mut places, mut skipped) = (vec![], vec![], vec![]);
         for name in metadata.offset_keys() {
             let Some(info) = metadata.info(&name) else { continue };
@@ -110,26 +145,24 @@ impl Safetensors {
             places.push((start + info.data_offsets.0 as u64, Encoding { dtype, big_endian: false }));
         }
         let metadata = metadata.metadata().clone().unwrap_or_default();
-        Ok(Found { file: Self { file: Mutex::new(file), places, metadata }, entries, skipped })
+        Ok(Found { file: Self { source, places, metadata }, entries, skipped })
     }
 
     /// Tensor `i`: where it lies in the file if it can be, else read, a block at a time.
     pub(crate) fn read(&self, path: &Path, i: usize, shape: &Shape) -> Result<Tensor> {
-        let (start, encoding) = self.places[i];
-        // Whoever panicked while reading has left nothing half done: the place is sought anew.
-        let mut file = self.file.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let (mut start, encoding) = self.places[i];
         if encoding.dtype == DType::F32
-            && let Some(tensor) = Tensor::map(&file, start, *shape)
+            && let Some(tensor) = self.source.map(start, *shape)
         {
             return Ok(tensor);
         }
         let mut tensor = Tensor::try_zeros(*shape)?;
-        file.seek(SeekFrom::Start(start)).map_err(WeightsError::io("read", path))?;
         let mut bytes = vec![0; BLOCK * encoding.width()];
         for block in tensor.data_mut().chunks_mut(BLOCK) {
             let bytes = &mut bytes[..block.len() * encoding.width()];
-            file.read_exact(bytes).map_err(WeightsError::io("read", path))?;
+            self.source.read(start, bytes).map_err(WeightsError::io("read", path))?;
             encoding.decode(bytes, block);
+            start += bytes.len() as u64;
         }
         Ok(tensor)
     }
@@ -259,6 +292,23 @@ mod tests {
             assert_eq!((kernel.shape()[..].to_vec(), kernel.data()[71]), (vec![3, 3, 2, 4], 71.0 / 8.0));
             assert_eq!(found.data(), bias, "{dtype}");
         }
+    }
+
+    #[test]
+    fn bytes_of_the_program_are_read_as_a_file_is() {
+        for dtype in [Width::F32, Width::F16] {
+            let (_folder, path) = write(dtype);
+            let bytes: &'static [u8] = std::fs::read(&path).unwrap().leak();
+            let (file, built_in) =
+                (WeightsFile::open(&path).unwrap(), WeightsFile::from_bytes("mini", bytes).unwrap());
+            assert_eq!((built_in.path(), built_in.metadata("card")), (Path::new("mini"), Some("what it is")));
+            assert_eq!(built_in.entries(), file.entries());
+            assert_eq!(built_in.fingerprint().unwrap(), file.fingerprint().unwrap());
+            let cut = WeightsFile::from_bytes("mini", &bytes[..bytes.len() - 1]).err().unwrap().to_string();
+            assert!(cut.starts_with("mini is cut off"), "{cut}");
+        }
+        let other = WeightsFile::from_bytes("mini", b"\x89HDF\r\n\x1a\n").err().unwrap().to_string();
+        assert!(other.starts_with("mini is no .safetensors file"), "{other}");
     }
 
     #[test]
