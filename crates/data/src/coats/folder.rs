@@ -1,8 +1,11 @@
 //! The data set as a folder of PNG files, as any framework reads it: `train/<class>/007.png`, `val/<class>/007.png`.
 
+use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io::{self, Write};
-use std::path::Path;
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use rayon::prelude::*;
 
@@ -15,21 +18,26 @@ const PARTS: [(Part, &str); 2] = [(Part::Train, "train"), (Part::Validation, "va
 
 impl Coats {
     /// Writes every picture to a new folder. The folder appears whole or not at all: it is written beside its place
-    /// under a passing name, and renamed.
+    /// under a passing name, and renamed. `progress` hears after each picture how many there are by now, and may break
+    /// off.
     ///
     /// # Errors
-    /// [`DataError::Setting`] for a size that is not possible or a part without pictures; [`DataError::Folder`] if the
-    /// folder is there already and not empty; [`DataError::Write`] if it cannot be written. Nothing is left behind then.
+    /// [`DataError::Setting`] for a size that is not possible; [`DataError::Folder`] if the folder is there already and
+    /// not empty; [`DataError::Write`] if it cannot be written; [`DataError::Interrupted`] if `progress` breaks off.
+    /// Nothing is left behind then.
     ///
     /// ```
+    /// use std::ops::ControlFlow;
     /// use graft_data::Coats;
     /// let temporary = tempfile::tempdir()?;
     /// let coats = Coats { size: 16, train_per_class: 2, val_per_class: 1, ..Coats::default() };
-    /// coats.write(&temporary.path().join("coats"))?;
-    /// assert!(temporary.path().join("coats/train/zebra/001.png").exists());
+    /// let folder = temporary.path().join("coats");
+    /// coats.write(&folder, &|_| ControlFlow::Continue(()))?;
+    /// assert!(folder.join("train/zebra/001.png").exists());
+    /// assert!(coats.is_written(&folder));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    pub fn write(&self, out: &Path) -> Result<()> {
+    pub fn write(&self, out: &Path, progress: &(dyn Fn(usize) -> ControlFlow<()> + Sync)) -> Result<()> {
         self.check()?;
         refuse_taken(out)?;
         let refused = |path: &Path| {
@@ -43,6 +51,7 @@ impl Coats {
         #[cfg(unix)]
         builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o777)); // less the umask, as any new folder
         let passing = builder.tempdir_in(parent).map_err(refused(out))?;
+        let done = AtomicUsize::new(0);
         for (part, name) in PARTS.into_iter().filter(|(part, _)| self.per_class(*part) > 0) {
             for coat in Coat::ALL {
                 let folder = passing.path().join(name).join(coat.name());
@@ -50,10 +59,14 @@ impl Coats {
             }
             let all: Vec<_> = self.numbers(part).collect();
             all.into_par_iter().try_for_each(|(coat, index)| {
-                let path = passing.path().join(name).join(coat.name()).join(format!("{index:03}.png"));
+                let path = passing.path().join(name).join(coat.name()).join(file_name(index));
                 png_bytes(&self.picture(coat, part, index))
                     .and_then(|png| write_synced(&path, &png))
-                    .map_err(refused(&path))
+                    .map_err(refused(&path))?;
+                match progress(done.fetch_add(1, Ordering::Relaxed) + 1) {
+                    ControlFlow::Continue(()) => Ok(()),
+                    ControlFlow::Break(()) => Err(DataError::Interrupted),
+                }
             })?;
         }
         // An empty folder gives its place to the new one; one that has been filled meanwhile does not.
@@ -62,6 +75,41 @@ impl Coats {
         let _ = passing.keep();
         Ok(())
     }
+
+    /// Whether a folder holds this data set as it would be drawn now: every file and no other, and of each class the
+    /// first picture to learn from byte for byte. (An older program may have drawn others.)
+    pub fn is_written(&self, folder: &Path) -> bool {
+        let first = |coat: Coat| {
+            let drawn = png_bytes(&self.picture(coat, Part::Train, 0));
+            let path = self.example(folder, coat, Part::Train);
+            matches!((fs::read(path), drawn), (Ok(found), Ok(drawn)) if found == drawn)
+        };
+        let to_learn_from = self.per_class(Part::Train) > 0;
+        self.check().is_ok()
+            && PARTS.iter().all(|&(part, name)| {
+                let expected: BTreeSet<_> = (0..self.per_class(part)).map(file_name).collect();
+                Coat::ALL.iter().all(|coat| files(&folder.join(name).join(coat.name())) == expected)
+            })
+            && (!to_learn_from || Coat::ALL.into_par_iter().all(first))
+    }
+
+    /// Where the first picture of a class and part lies in a folder that was [written](Coats::write).
+    pub fn example(&self, folder: &Path, coat: Coat, part: Part) -> PathBuf {
+        let name = PARTS.iter().find(|(p, _)| *p == part).map_or("test", |(_, name)| name);
+        folder.join(name).join(coat.name()).join(file_name(0))
+    }
+}
+
+/// The name of picture `index` of its class and part.
+fn file_name(index: usize) -> String {
+    format!("{index:03}.png")
+}
+
+/// The names of the files in a folder that are not empty; none if there is no such folder.
+fn files(folder: &Path) -> BTreeSet<String> {
+    let entries = fs::read_dir(folder).into_iter().flatten().filter_map(|entry| entry.ok());
+    let whole = entries.filter(|entry| entry.metadata().is_ok_and(|m| m.len() > 0));
+    whole.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect()
 }
 
 /// Writes a new file whose content is on the disk before the folder gets its name.

@@ -1,5 +1,9 @@
 //! The pixels themselves, on every machine; and that a data set is what it says.
 
+use std::fs;
+use std::ops::ControlFlow;
+use std::path::Path;
+
 use super::*;
 
 /// The first bytes of the BLAKE3 digest of the first picture of each class, 32 × 32, seed 7. They are the same in
@@ -72,16 +76,50 @@ fn sizes_that_cannot_be_are_refused() {
     }
 }
 
+/// Lets the drawing go on.
+fn to_the_end(_: usize) -> ControlFlow<()> {
+    ControlFlow::Continue(())
+}
+
 #[test]
 fn a_folder_is_whole_and_never_overwritten() {
     let temporary = tempfile::tempdir().unwrap();
     let out = temporary.path().join("new").join("coats");
-    small().write(&out).unwrap();
+    small().write(&out, &to_the_end).unwrap();
     let dataset = crate::Folder::scan(&out, None).unwrap();
     assert_eq!(dataset.class_names, Coat::ALL.map(|c| c.name()));
     let read = crate::decode_file(&out.join("val/snake/002.png"), crate::DecodeOptions::default()).unwrap();
     assert!(read.image == small().picture(Coat::Snake, Part::Validation, 2));
-    let error = small().write(&out).unwrap_err().to_string();
+    let error = small().write(&out, &to_the_end).unwrap_err().to_string();
     assert!(error.contains("not empty") && error.contains("new folder"), "{error}");
-    assert_eq!(std::fs::read_dir(out.parent().unwrap()).unwrap().count(), 1);
+    assert_eq!(fs::read_dir(out.parent().unwrap()).unwrap().count(), 1);
+}
+
+#[test]
+fn who_breaks_off_leaves_nothing() {
+    let temporary = tempfile::tempdir().unwrap();
+    let third = |done| if done < 3 { ControlFlow::Continue(()) } else { ControlFlow::Break(()) };
+    let out = temporary.path().join("coats");
+    assert!(matches!(small().write(&out, &third), Err(DataError::Interrupted)));
+    assert_eq!(fs::read_dir(temporary.path()).unwrap().count(), 0);
+}
+
+#[test]
+fn a_folder_is_known_again_as_long_as_nothing_in_it_has_changed() {
+    let change = |how: &dyn Fn(&Path)| {
+        let temporary = tempfile::tempdir().unwrap();
+        let out = temporary.path().join("coats");
+        small().write(&out, &to_the_end).unwrap();
+        how(&out);
+        small().is_written(&out)
+    };
+    assert!(change(&|_| ()));
+    assert!(!change(&|out| fs::remove_file(out.join("val/cow/002.png")).unwrap()), "a file is missing");
+    assert!(!change(&|out| fs::write(out.join("val/cow/002.png"), "").unwrap()), "a file is empty");
+    assert!(!change(&|out| fs::write(out.join("train/cow/own.png"), "more").unwrap()), "one came in");
+    let other = |out: &Path| {
+        fs::copy(out.join("train/cow/001.png"), out.join("train/cow/000.png")).unwrap();
+    };
+    assert!(!change(&other), "drawn by another program");
+    assert!(!small().is_written(Path::new("nowhere")));
 }
