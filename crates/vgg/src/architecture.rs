@@ -41,5 +41,14 @@ pub const CONFIGURATION_D: [Layer; 18] = [
     Pool("block5_pool"),        //   7 ×   7 × 512
 ];
 
+impl Layer {
+    /// Keras's name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Conv(name, _) | Pool(name) => name,
+        }
+    }
+}
+
 /// The dense layers of the top, each ending in a ReLU, between `flatten` and `predictions`: name and units.
 pub const TOP: [(&str, usize); 2] = [("fc1", 4096), ("fc2", 4096)];

@@ -41,7 +41,9 @@ pub struct Vgg16 {
     pub include_top: bool,
     /// Height and width of the pictures, from [`MIN_SIZE`]; ImageNet's top was trained for 224 by 224.
     pub input_size: [usize; 2],
-    /// What follows the last block where the top is left out; `None` leaves the map as it is.
+    /// How many layers of the [table](CONFIGURATION_D) there are, from the first: 18 is all, 10 ends with `block3_pool`.
+    pub depth: usize,
+    /// What follows the last of them where the top is left out; `None` leaves the map as it is.
     pub pooling: Option<Pooling>,
     /// How many classes the top tells apart.
     pub classes: usize,
@@ -68,6 +70,7 @@ impl Vgg16 {
         Self {
             include_top: true,
             input_size: [224, 224],
+            depth: CONFIGURATION_D.len(),
             pooling: None,
             classes: 1000,
             classifier_activation: Activation::Softmax,
@@ -99,7 +102,7 @@ impl Vgg16 {
     ///
     /// # Errors
     /// [`NnError::Argument`] if height or width is below [`MIN_SIZE`], the divisor of the width is no power of two up
-    /// to 64, or there are no classes.
+    /// to 64, there are no classes, or the depth is not 1 to 18 (with the top: 18).
     pub fn build(&self) -> Result<Sequential> {
         let [height, width] = self.input_size;
         if height.min(width) < MIN_SIZE {
@@ -110,8 +113,13 @@ impl Vgg16 {
         if !(1..=64).contains(&divisor) || !divisor.is_power_of_two() {
             return Err(NnError::argument("width_divisor", "1, 2, 4, 8, 16, 32 or 64", divisor));
         }
+        let all = CONFIGURATION_D.len();
+        if !(1..=all).contains(&self.depth) || (self.include_top && self.depth < all) {
+            let expected = format!("1 to {all}, and with the top {all}");
+            return Err(NnError::argument("depth", expected, self.depth));
+        }
         let mut model = Sequential::new([height, width, 3]);
-        for layer in CONFIGURATION_D {
+        for layer in CONFIGURATION_D.into_iter().take(self.depth) {
             match layer {
                 Layer::Conv(name, filters) => self.push_convolution(&mut model, name, filters / divisor)?,
                 Layer::Pool(name) => model.push(name, MaxPooling2D::new([2, 2]))?,
