@@ -1,24 +1,23 @@
 //! The pre-trained network, from whatever `--weights` names.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use graft_nn::Sequential;
 use graft_vgg::{Pooling, Vgg16};
-use graft_weights::{
-    CLASS_INDEX, Entry, ExpectedLayer, Fetcher, Kind, LICENCE, VGG16_NOTOP, VGG16_TOP, WeightsFile,
-    match_layers,
-};
+use graft_weights::{CLASS_INDEX, ExpectedLayer, Kind, LICENCE, WeightsFile, match_layers};
 
-use crate::interrupt::INTERRUPTED;
+use crate::inputs::{fetcher, width_divisor};
 use crate::progress::note;
-use crate::{Options, Result, model_file, options};
+use crate::{Inputs, Options, Result, model_file, options};
 
 /// A VGG16 with its weights, frozen.
 pub struct Base {
     /// The layers.
     pub network: Sequential,
-    /// The file that the weights came from.
+    /// The file that the weights came from, or the name of those that are built in.
     pub path: PathBuf,
+    /// How many times narrower than VGG16 it is.
+    pub width_divisor: usize,
     /// What it is, in a few words.
     pub architecture: String,
     /// The terms of its weights.
@@ -29,61 +28,43 @@ pub struct Base {
 pub const BASE_LICENCE: &str = LICENCE;
 
 impl Base {
-    /// Builds VGG16's convolutions for square pictures of the side that the options say, as wide as the weights are, and
-    /// loads these into them.
+    /// Builds VGG16's convolutions for square pictures of the inputs' side, as wide as the weights are and as deep as the
+    /// inputs say, and loads the weights into them.
     ///
     /// # Errors
     /// If the side is below 32, or the weights are not there or not VGG16's.
-    pub fn load(options: &Options) -> Result<Self> {
-        let pooling = match options.pooling {
-            options::Pooling::None => None,
-            options::Pooling::Avg => Some(Pooling::Avg),
-            options::Pooling::Max => Some(Pooling::Max),
-        };
-        let path = locate(&options.weights, false)?;
-        let file = WeightsFile::open(&path)?;
-        let width_divisor = width_divisor(&file);
-        let side = options.image_size;
-        let vgg = Vgg16 { pooling, width_divisor, ..Vgg16::without_top(side, side) };
-        let mut network = vgg.build()?;
-        load_weights(&path, &mut network)?;
+    pub fn load(inputs: &Inputs, options: &Options) -> Result<Self> {
+        let file = inputs.weights.open(false)?;
+        let (width_divisor, side) = (width_divisor(&file), inputs.image_size);
+        let all = Vgg16 { width_divisor, ..Vgg16::without_top(side, side) };
+        let mut whole = all.build()?;
+        load_weights(&file, &mut whole)?;
+        let mut network = Vgg16 { depth: inputs.depth, pooling: pooling(inputs), ..all }.build()?;
+        for (to, from) in network.layers_mut().iter_mut().zip(whole.layers()).take(inputs.depth) {
+            let weights = from.weights().iter().map(|w| (w.spec.name, w.value.clone()));
+            weights.into_iter().try_for_each(|(name, value)| to.set_weight(name, value))?;
+        }
         network.freeze_all();
         network.set_algorithm(options.conv_algorithm);
-        let (architecture, licence) = match width_divisor {
-            1 => ("VGG16 without its top".to_owned(), BASE_LICENCE.to_owned()),
+        let (width, licence) = match width_divisor {
+            1 => (String::new(), BASE_LICENCE.to_owned()),
             n => {
                 let card = model_file::card_of(&file)?;
                 let licence = card.map_or_else(|| "terms unknown".to_owned(), |card| card.base_licence);
-                (format!("VGG16's convolutions at 1/{n} of the width"), licence)
+                (format!(" at 1/{n} of the width"), licence)
             }
         };
-        Ok(Self { network, path, architecture, licence })
+        let architecture = format!("VGG16's convolutions{width}, up to {}", inputs.last_layer());
+        Ok(Self { network, path: file.path().to_owned(), width_divisor, architecture, licence })
     }
 }
 
-/// How many times narrower than VGG16 a file's network is, as its first convolution tells; 1 where it tells nothing.
-fn width_divisor(file: &WeightsFile) -> usize {
-    let first = |e: &&Entry| e.layer == "block1_conv1" && e.kind == Kind::Kernel;
-    let filters = file.entries().iter().find(first).and_then(|e| e.shape.last().copied());
-    let divisor =
-        filters.filter(|&n| n > 0 && FIRST_FILTERS.is_multiple_of(n)).map_or(1, |n| FIRST_FILTERS / n);
-    if divisor.is_power_of_two() { divisor } else { 1 }
-}
-
-/// The filters of VGG16's first convolution.
-const FIRST_FILTERS: usize = 64;
-
-/// The file or folder that `--weights` names; `imagenet` is Keras's own file, fetched if need be.
-///
-/// # Errors
-/// If it is `imagenet` and can neither be found nor fetched.
-pub fn locate(weights: &str, include_top: bool) -> Result<PathBuf> {
-    match weights {
-        "imagenet" => {
-            let file = if include_top { VGG16_TOP } else { VGG16_NOTOP };
-            Ok(fetcher()?.at_hand(&file)?)
-        }
-        path => Ok(Path::new(path).to_owned()),
+/// What stands between the convolutions and the head, as a network has it.
+fn pooling(inputs: &Inputs) -> Option<Pooling> {
+    match inputs.pooling {
+        options::Pooling::None => None,
+        options::Pooling::Avg => Some(Pooling::Avg),
+        options::Pooling::Max => Some(Pooling::Max),
     }
 }
 
@@ -95,23 +76,17 @@ pub fn class_index() -> Result<PathBuf> {
     Ok(fetcher()?.at_hand(&CLASS_INDEX)?)
 }
 
-/// Keras's files, brought for as long as nobody presses Ctrl-C.
-fn fetcher() -> Result<Fetcher> {
-    Ok(Fetcher::new()?.interrupted_by(&INTERRUPTED))
-}
-
 /// Gives every layer of the network its weights from a weights file of any layout.
 ///
 /// # Errors
-/// If the file cannot be read, or its tensors are not the network's: then with a table of both.
-pub fn load_weights(path: &Path, network: &mut Sequential) -> Result<()> {
-    let file = WeightsFile::open(path)?;
+/// If a tensor cannot be read, or the file's tensors are not the network's: then with a table of both.
+pub fn load_weights(file: &WeightsFile, network: &mut Sequential) -> Result<()> {
     let expected: Vec<_> =
         network.layers().iter().filter(|l| !l.weights().is_empty()).map(expected).collect();
-    let matching = match_layers(&file, &expected)?;
+    let matching = match_layers(file, &expected)?;
     matching.notes.iter().for_each(|n| note(format!("note: {n}")));
     if let Some(remark) = file.official_note()? {
-        note(format_args!("note: {}: {remark}", path.display()));
+        note(format_args!("note: {}: {remark}", file.path().display()));
     }
     for (layer, entries) in expected.iter().zip(&matching.layers) {
         for ((kind, _), &entry) in layer.tensors.iter().zip(entries) {

@@ -27,9 +27,10 @@ pub(crate) fn check(recipe: &Recipe, options: &Options) -> Result<Head> {
     if !positive(options.feature_cache_limit) {
         return refuse("feature-cache-limit", "a number above 0", &options.feature_cache_limit);
     }
-    if !(graft_vgg::MIN_SIZE..=MAX_SIZE).contains(&options.image_size) {
+    let possible = graft_vgg::MIN_SIZE..=MAX_SIZE;
+    if let Some(size) = options.image_size.filter(|size| !possible.contains(size)) {
         let range = format!("at least 32, as five poolings halve it, and at most {MAX_SIZE}");
-        return refuse("image-size", &range, &options.image_size);
+        return refuse("image-size", &range, &size);
     }
     for (name, rate) in
         [("learning-rate", recipe.learning_rate), ("warmup-learning-rate", recipe.warmup_learning_rate)]
@@ -57,5 +58,5 @@ pub(crate) fn check(recipe: &Recipe, options: &Options) -> Result<Head> {
     if !(options.min_lr.is_finite() && options.min_lr >= 0.0) {
         return refuse("min-lr", "a number from 0", &options.min_lr);
     }
-    options.head.parse().map_err(|e| Error::Usage(format!("--head: {e}")))
+    recipe.head.parse().map_err(|e| Error::Usage(format!("--head: {e}")))
 }

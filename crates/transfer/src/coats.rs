@@ -1,14 +1,16 @@
 //! `coats`: the data set that is drawn by code, as a folder to look at, or to feed to any other framework.
 
-use std::path::PathBuf;
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Instant;
 
 use clap::Parser;
-use graft_data::{Coat, Coats};
+use graft_data::{Coat, Coats, DataError};
 
-use crate::progress::note;
-use crate::run::{finish, prepare};
+use crate::interrupt::is_interrupted;
+use crate::process::{finish, prepare};
+use crate::progress::{self, note};
 use crate::{Error, Result};
 
 /// Draw a data set: the coats of twelve animals, in a folder of PNG files
@@ -49,11 +51,12 @@ const EXAMPLES: &str = "\
 Examples:
   coats --out coats
   coats --out large --size 224 --train-per-class 100
-  feature-extractor --data coats --image-size 64
+  feature-extractor --data ./coats     (without the dot it is the coats of `--seed 0`, drawn by the program itself)
 
 In Keras: keras.utils.image_dataset_from_directory(\"coats/train\", image_size=(64, 64))
 
-Exit codes: 0 written, 2 the command line, 3 the folder is taken or cannot be written, or a size that cannot be.";
+Exit codes: 0 written, 2 the command line, 3 the folder is taken or cannot be written, or a size that cannot be,
+130 interrupted: nothing is left.";
 
 /// More pictures of a class than anybody looks at, and few enough to count with.
 const MAX_PER_CLASS: usize = 1_000_000;
@@ -61,6 +64,24 @@ const MAX_PER_CLASS: usize = 1_000_000;
 /// The `main` of `coats`.
 pub fn run_coats() -> ExitCode {
     finish(run(&Command::parse()))
+}
+
+/// Writes the data set to a folder, with a bar, until somebody interrupts.
+///
+/// # Errors
+/// If the folder is taken or cannot be written, or somebody interrupts: then there is nothing of it.
+pub(crate) fn draw(coats: &Coats, folder: &Path) -> Result<()> {
+    let pictures = Coat::ALL.len() * (coats.train_per_class + coats.val_per_class);
+    let bar = progress::pictures("drawing", pictures);
+    let drawn = coats.write(folder, &|done| {
+        bar.set_position(done as u64);
+        if is_interrupted() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    });
+    bar.finish_and_clear();
+    drawn.map_err(|e| match e {
+        DataError::Interrupted => Error::interrupted("while the coats were drawn"),
+        e => e.into(),
+    })
 }
 
 fn run(command: &Command) -> Result<()> {
@@ -73,7 +94,7 @@ fn run(command: &Command) -> Result<()> {
         }
     }
     prepare(command.threads)?;
-    Coats { seed, size, train_per_class, val_per_class }.write(&command.out)?;
+    draw(&Coats { seed, size, train_per_class, val_per_class }, &command.out)?;
     let (classes, seconds) = (Coat::ALL.len(), begun.elapsed().as_secs_f64());
     note(format_args!(
         "{}: {classes} classes, {} + {} pictures of {size} x {size} in {seconds:.1} s",

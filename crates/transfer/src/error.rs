@@ -36,6 +36,9 @@ pub enum Error {
     /// The weights cannot be used.
     #[error(transparent)]
     Weights(#[from] WeightsError),
+    /// Keras's own weights are neither at hand nor to be had.
+    #[error("{0}; `--weights vgg16-mini`, which is built in, needs neither a file nor a network")]
+    NoImageNet(#[source] WeightsError),
     /// A saved model cannot be used.
     #[error("{path}: {problem}; {remedy}")]
     Model {
@@ -123,7 +126,7 @@ impl Error {
             Self::Interrupted { .. } => 130,
             Self::Data(_) => 3,
             Self::Weights(e) => e.exit_code(),
-            Self::Model { .. } | Self::Network(_) | Self::Vgg(_) => 4,
+            Self::NoImageNet(_) | Self::Model { .. } | Self::Network(_) | Self::Vgg(_) => 4,
             Self::Diverged(_) => 5,
             Self::SomeFailed { .. } => 7,
         }

@@ -35,6 +35,9 @@ pub struct ModelCard {
     pub method: String,
     /// The layers.
     pub architecture: ModelConfig,
+    /// The built-in pictures that it was trained on, if it was: `coats`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub data: Option<String>,
     /// The name of each output.
     pub class_names: Vec<String>,
     /// Side of the square picture it takes.
@@ -87,13 +90,23 @@ pub(crate) fn tensors(network: &Sequential) -> Vec<(String, &Tensor)> {
 /// # Errors
 /// [`Error::Model`] if the file is not there, not a model of Graft's, of a later version, damaged or cut off.
 pub fn load(path: &Path) -> Result<Model> {
-    let bad = |problem: String, remedy: &str| Error::model(path, problem, remedy);
     if !path.exists() {
-        return Err(bad("is not there".into(), "name a run folder or its .safetensors file"));
+        return Err(Error::model(path, "is not there", "name a run folder or its .safetensors file"));
     }
+    let file = WeightsFile::open(path).map_err(|e| {
+        Error::model(path, format!("is no whole model ({e})"), "copy the file again, or train again")
+    })?;
+    of_file(&file)
+}
+
+/// Reads a model from a file that is open.
+///
+/// # Errors
+/// As [`load`].
+pub fn of_file(file: &WeightsFile) -> Result<Model> {
+    let bad = |problem: String, remedy: &str| Error::model(file.path(), problem, remedy);
     let damaged = |what: String| bad(what, "copy the file again, or train again");
-    let file = WeightsFile::open(path).map_err(|e| damaged(format!("is no whole model ({e})")))?;
-    let card = card_of(&file)?.ok_or_else(|| {
+    let card = card_of(file)?.ok_or_else(|| {
         bad("is a weights file, but not a model of Graft's".into(), "name a run folder of Graft's")
     })?;
     let mut network = Sequential::from_config(&card.architecture).map_err(|e| damaged(e.to_string()))?;
@@ -101,7 +114,7 @@ pub fn load(path: &Path) -> Result<Model> {
     if outputs != card.class_names.len() {
         return Err(damaged(format!("has {outputs} outputs, but names {} classes", card.class_names.len())));
     }
-    read_weights(&file, &mut network).map_err(|e| damaged(e.to_string()))?;
+    read_weights(file, &mut network).map_err(|e| damaged(e.to_string()))?;
     Ok(Model { card, network })
 }
 

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::builder::{PossibleValuesParser, TypedValueParser};
+use clap::builder::{OsStringValueParser, PossibleValuesParser, TypedValueParser};
 use clap::{ArgAction, Args, ValueEnum};
 use graft_data::OnBadImage;
 use graft_data::resize::Interpolation;
@@ -13,14 +13,17 @@ use graft_tensor::DType;
 use graft_vgg::Preprocessing;
 use serde::{Serialize, Serializer};
 
+use crate::inputs::{Data, Weights};
 use crate::{Error, Result};
 
 /// What a person may say about a run. Defaults that differ from method to method come from the method's recipe.
 #[derive(Debug, Clone, Args, Serialize)]
 pub struct Options {
-    /// Folder of photos: a sub-folder per class, or train/ and val/ (and test/) with a sub-folder per class each
-    #[arg(long, value_name = "DIR", help_heading = "Data")]
-    pub data: PathBuf,
+    /// Folder of photos: a sub-folder per class, or train/ and val/ (and test/) with a sub-folder per class each. Exactly
+    /// `coats` is no folder (that is ./coats), but twelve animals' coats that the program draws [default: coats]
+    #[arg(long, value_name = "DIR|coats", value_parser = OsStringValueParser::new().map(Data::from), help_heading = "Data")]
+    #[serde(skip)] // stands in the inputs, with what stood in for it; so do the weights and the size
+    pub data: Option<Data>,
 
     /// Order or subset of the classes [default: the sub-folders' names, sorted]
     #[arg(long, value_name = "A,B,C", value_delimiter = ',', help_heading = "Data")]
@@ -30,9 +33,11 @@ pub struct Options {
     #[arg(long, value_name = "SHARE", default_value_t = 0.2, help_heading = "Data")]
     pub validation_split: f64,
 
-    /// Side of the square that every photo is resized to, in pixels, at least 32
-    #[arg(long, value_name = "PIXELS", default_value_t = 224, help_heading = "Data")]
-    pub image_size: usize,
+    /// Side of the square that every photo is resized to, in pixels, at least 32 [default: what suits the weights: 224 for
+    /// VGG16, 64 for vgg16-mini and all that is narrower]
+    #[arg(long, value_name = "PIXELS", help_heading = "Data")]
+    #[serde(skip)]
+    pub image_size: Option<usize>,
 
     /// How photos are resized: bilinear, nearest, bicubic, lanczos (as Pillow), tf-bilinear (as tf.image.resize)
     #[arg(long, value_name = "FILTER", default_value_t = Interpolation::Bilinear, help_heading = "Data")]
@@ -47,38 +52,48 @@ pub struct Options {
     pub on_bad_image: OnBadImage,
 
     /// The pre-trained network: a Keras file (.h5, .weights.h5, .keras), a folder made by `weights convert`, a
-    /// backbone made by `pretrain`, or `imagenet` (Keras's own file: from ~/.keras/models, else fetched)
-    #[arg(long, value_name = "PATH|imagenet", default_value = "imagenet", help_heading = "Network")]
-    pub weights: String,
-
-    /// What happens to the 512 maps that leave the convolutions: all kept, or averaged or maximised to one number each
-    #[arg(long, value_enum, default_value_t = Pooling::None, help_heading = "Network")]
-    pub pooling: Pooling,
-
-    /// The layers grafted on, in one line; `classes` stands for the number of classes
-    #[arg(long, value_name = "LAYERS", required = false, help_heading = "Network")]
-    #[serde(skip)] // stands in the recipe, as do the next two
-    pub head: String,
-
-    /// Passes over the training photos
-    #[arg(long, value_name = "N", required = false, help_heading = "Training")]
+    /// backbone made by `pretrain`, `imagenet` (Keras's own file: from ~/.keras/models, else fetched), or `vgg16-mini`
+    /// (small, built in) [default: imagenet for photos of your own, vgg16-mini for coats]
+    #[arg(
+        long,
+        value_name = "PATH|imagenet|vgg16-mini",
+        value_parser = OsStringValueParser::new().map(Weights::from),
+        help_heading = "Network"
+    )]
     #[serde(skip)]
-    pub epochs: u64,
+    pub weights: Option<Weights>,
+
+    /// The base's last layer, by Keras's name: what comes after it is left out. The lower layers see textures, the upper ones
+    /// objects [default: block5_pool, which is all of it; block3_pool on vgg16-mini and all that is narrower than VGG16]
+    #[arg(long, value_name = "LAYER", help_heading = "Network")]
+    #[serde(skip)]
+    pub base_until: Option<String>,
+
+    /// What happens to the maps that leave the base: all kept, or averaged or maximised to one number each
+    /// [default: none; avg on narrower networks]
+    #[arg(long, value_enum, help_heading = "Network")]
+    #[serde(skip)]
+    pub pooling: Option<Pooling>,
+
+    /// The layers grafted on, in one line; `classes` stands for the number of classes. Narrower networks than VGG16 get a
+    /// batch_normalization(0.9) before the default one
+    #[arg(long, value_name = "LAYERS", help_heading = "Network")]
+    #[serde(skip)] // stands in the recipe, as do the next two
+    pub head: Option<String>,
+
+    /// Passes over the training photos; on narrower networks than VGG16 20, which take a second
+    #[arg(long, value_name = "N", help_heading = "Training")]
+    #[serde(skip)]
+    pub epochs: Option<u64>,
 
     /// Photos to a step
     #[arg(long, value_name = "N", default_value_t = 32, help_heading = "Training")]
     pub batch_size: usize,
 
     /// Step size of the optimiser
-    #[arg(
-        long,
-        value_name = "X",
-        required = false,
-        allow_negative_numbers = true,
-        help_heading = "Training"
-    )]
+    #[arg(long, value_name = "X", allow_negative_numbers = true, help_heading = "Training")]
     #[serde(skip)]
-    pub learning_rate: f64,
+    pub learning_rate: Option<f64>,
 
     /// What makes a step of a gradient, with Keras's defaults and arithmetic
     #[arg(

@@ -13,7 +13,7 @@ use graft_vgg::Preprocessing;
 
 use crate::interrupt::is_interrupted;
 use crate::progress::{self, note};
-use crate::{Error, Options, Result};
+use crate::{Error, Inputs, Options, Result};
 
 /// The memory that small pictures may take: a hundred times CIFAR-10.
 const SMALL_BUDGET: usize = 16 << 30;
@@ -36,10 +36,15 @@ impl Pictures {
     ///
     /// # Errors
     /// [`Error::Data`] if it is no such folder, or has nothing to train on.
-    pub fn labelled(options: &Options, threads: usize, preprocess: Preprocess) -> Result<Self> {
-        let folder = Folder::scan(&options.data, options.class_names.as_deref())?;
+    pub fn labelled(
+        inputs: &Inputs,
+        options: &Options,
+        threads: usize,
+        preprocess: Preprocess,
+    ) -> Result<Self> {
+        let folder = Folder::scan(&inputs.folder, options.class_names.as_deref())?;
         let divided = folder.files.iter().any(|f| f.part == Part::Validation);
-        let mut verified = verified(folder, &settings(options, threads))?;
+        let mut verified = verified(folder, &settings(inputs, options, threads))?;
         if divided {
             note("the folder has validation photos of its own: --validation-split is not used");
         } else {
@@ -51,16 +56,21 @@ impl Pictures {
             let (a, b) = (verified.dataset.relative_path(a), verified.dataset.relative_path(b));
             note(format!("warning: {} and {} are the same picture", a.display(), b.display()));
         }
-        Ok(Self::new(verified, options, threads, preprocess))
+        Ok(Self::new(verified, inputs, options, threads, preprocess))
     }
 
     /// Scans a folder of pictures that belong to no class.
     ///
     /// # Errors
     /// [`Error::Data`] if there are none.
-    pub fn unlabelled(options: &Options, threads: usize, preprocess: Preprocess) -> Result<Self> {
-        let verified = verified(Folder::scan_flat(&options.data)?, &settings(options, threads))?;
-        Ok(Self::new(verified, options, threads, preprocess))
+    pub fn unlabelled(
+        inputs: &Inputs,
+        options: &Options,
+        threads: usize,
+        preprocess: Preprocess,
+    ) -> Result<Self> {
+        let verified = verified(Folder::scan_flat(&inputs.folder)?, &settings(inputs, options, threads))?;
+        Ok(Self::new(verified, inputs, options, threads, preprocess))
     }
 
     /// Scans a folder whose pictures are small: all of them stay in memory, as squares of this side.
@@ -80,9 +90,15 @@ impl Pictures {
         Ok(Self { dataset: Arc::new(dataset), bad, store, target, decode, threads, preprocess })
     }
 
-    fn new(verified: Verified, options: &Options, threads: usize, preprocess: Preprocess) -> Self {
+    fn new(
+        verified: Verified,
+        inputs: &Inputs,
+        options: &Options,
+        threads: usize,
+        preprocess: Preprocess,
+    ) -> Self {
         let Verified { dataset, bad, store, .. } = verified;
-        let (target, decode) = (target(options), decode(options));
+        let (target, decode) = (target(inputs, options), decode(options));
         Self { dataset: Arc::new(dataset), bad, store, target, decode, threads, preprocess }
     }
 
@@ -112,19 +128,19 @@ impl Pictures {
     }
 }
 
-fn target(options: &Options) -> Target {
-    Target { interpolation: options.resize, ..Target::square(options.image_size) }
+fn target(inputs: &Inputs, options: &Options) -> Target {
+    Target { interpolation: options.resize, ..Target::square(inputs.image_size) }
 }
 
 fn decode(options: &Options) -> DecodeOptions {
     DecodeOptions { exif: options.exif }
 }
 
-fn settings(options: &Options, threads: usize) -> VerifyOptions {
+fn settings(inputs: &Inputs, options: &Options, threads: usize) -> VerifyOptions {
     VerifyOptions {
         decode: decode(options),
         on_bad: options.on_bad_image,
-        keep: Some(target(options)),
+        keep: Some(target(inputs, options)),
         threads,
         ..VerifyOptions::default()
     }

@@ -7,7 +7,7 @@ use graft_data::{DataError, DecodeOptions, Folder, Layout, Part, decode, image_f
 use crate::interrupt::is_interrupted;
 use crate::progress::note;
 use crate::recipe::Augmenting;
-use crate::{Error, Options, Result};
+use crate::{Error, Inputs, Options, Result};
 
 /// Variants of each photo, to the right of it.
 const VARIANTS: usize = 7;
@@ -17,12 +17,18 @@ const VARIANTS: usize = 7;
 ///
 /// # Errors
 /// If there is no photo that can be read, or the file cannot be written.
-pub fn write(file: &Path, photos: usize, augmenting: &Augmenting, options: &Options) -> Result<()> {
+pub fn write(
+    file: &Path,
+    photos: usize,
+    augmenting: &Augmenting,
+    inputs: &Inputs,
+    options: &Options,
+) -> Result<()> {
     if photos == 0 {
         return Err(Error::Usage("--preview must be at least 1, got 0".into()));
     }
-    let all = training_photos(options)?;
-    let (side, augment) = (options.image_size, augmenting.seeded(options.seed));
+    let all = training_photos(inputs, options)?;
+    let (side, augment) = (inputs.image_size, augmenting.seeded(options.seed));
     let mut tiles = Vec::new();
     let photos = photos.min(all.len());
     for number in (0..photos).map(|i| i * all.len() / photos) {
@@ -52,10 +58,10 @@ pub fn write(file: &Path, photos: usize, augmenting: &Augmenting, options: &Opti
 }
 
 /// The photos that training would vary, or all of a folder without classes.
-fn training_photos(options: &Options) -> Result<Vec<PathBuf>> {
-    if Folder::layout(&options.data)? == Layout::Flat {
-        return Ok(image_files(&options.data)?);
+fn training_photos(inputs: &Inputs, options: &Options) -> Result<Vec<PathBuf>> {
+    if Folder::layout(&inputs.folder)? == Layout::Flat {
+        return Ok(image_files(&inputs.folder)?);
     }
-    let files = Folder::scan(&options.data, options.class_names.as_deref())?.files;
+    let files = Folder::scan(&inputs.folder, options.class_names.as_deref())?.files;
     Ok(files.into_iter().filter(|f| f.part == Part::Train).map(|f| f.path).collect())
 }

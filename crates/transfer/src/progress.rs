@@ -76,6 +76,37 @@ impl Progress for Epochs {
     }
 }
 
+/// A training of which only the end is of interest: one bar for all its epochs.
+pub struct Whole {
+    bar: ProgressBar,
+}
+
+impl Whole {
+    /// Nothing to be seen yet.
+    pub fn new(what: &'static str) -> Self {
+        let style = "{msg}: epoch {pos}/{len} {bar:20.green/dim} {eta} left";
+        Self { bar: ProgressBar::new(0).with_style(styled(style)).with_message(what) }
+    }
+}
+
+impl Progress for Whole {
+    fn on_epoch_begin(&mut self, epoch: u64, end: u64, _steps: usize) {
+        self.bar.set_length(end);
+        self.bar.set_position(epoch);
+    }
+
+    fn on_epoch_end(&mut self, epoch: u64, _logs: &Logs, _seconds: f64) {
+        self.bar.set_position(epoch + 1);
+        if Some(epoch + 1) == self.bar.length() {
+            self.bar.finish_and_clear();
+        }
+    }
+
+    fn on_message(&mut self, text: &str) {
+        self.bar.suspend(|| note(text));
+    }
+}
+
 /// A pass over photos that are only measured.
 pub struct Measuring {
     bar: ProgressBar,

@@ -7,8 +7,10 @@ use graft_nn::fit::Evaluation;
 use graft_nn::metrics::{ConfusionMatrix, argmax};
 use serde::Serialize;
 
+use crate::comparison::Contender;
 use crate::output::write_csv;
 use crate::pictures::{Pictures, shown};
+use crate::progress::note;
 use crate::run_folder::{BAD_IMAGES, SPLIT};
 use crate::{Result, RunFolder};
 
@@ -64,11 +66,46 @@ pub struct Metrics {
     pub threads: usize,
     /// The seed.
     pub seed: u64,
+    /// What the same photos came to without a pre-trained base, if that was measured.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub comparison: Option<Vec<Contender>>,
     /// The validation photos class by class.
     #[serde(flatten)]
     pub by_class: ByClass,
     /// The test photos class by class.
     pub test: Option<ByClass>,
+}
+
+impl Metrics {
+    /// How the photos that were held out were named.
+    pub fn tell_figures(&self) {
+        let figure = |name: String, accuracy: Option<f64>, loss: Option<f64>, n: usize| {
+            if let (Some(a), Some(l)) = (accuracy, loss) {
+                note(format_args!("{name}: accuracy {a:.4}, loss {l:.4} on {n} photos"));
+            }
+        };
+        note("");
+        let (last, photos) = (format!("validation, last epoch ({})", self.epochs), self.val_images);
+        figure(last, self.val_accuracy, self.val_loss, photos);
+        if let Some(epoch) = self.best_epoch {
+            let best = format!("validation, best epoch ({epoch})");
+            figure(best, self.best_val_accuracy, self.best_val_loss, photos);
+        }
+        figure("test, last epoch".to_owned(), self.test_accuracy, self.test_loss, self.test_images);
+    }
+
+    /// What it took, and where the results lie.
+    pub fn tell_end(&self, folder: &RunFolder) {
+        let memory = self
+            .peak_rss_bytes
+            .map_or_else(String::new, |b| format!(", {:.0} MB of memory at most", b as f64 / 1e6));
+        note(format_args!("{:.1} s{memory}", self.seconds));
+        note(format_args!("results: {}/ ({})", folder.path().display(), folder.files().join(", ")));
+        let folder = folder.path().display();
+        note(format_args!(
+            "to use the best model: predict {folder} PHOTO…   (--last: that of the last epoch)"
+        ));
+    }
 }
 
 /// How the model does on some photos, class by class.

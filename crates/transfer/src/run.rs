@@ -14,16 +14,20 @@ use serde::Serialize;
 
 use crate::base::Base;
 use crate::check::check;
+use crate::command_line::parse;
+use crate::comparison::{self, Comparison, Contender, trained_weights};
+use crate::inputs::Data;
 use crate::memory::peak_rss_bytes;
 use crate::methods::Method;
 use crate::model_file::ModelCard;
 use crate::output::to_stdout;
 use crate::pictures::{Pictures, preprocess};
+use crate::process::{finish, prepare};
 use crate::progress::note;
 use crate::report::{self, Metrics};
-use crate::run_folder::OPTIONS;
+use crate::run_folder::{METRICS, OPTIONS};
 use crate::training::{Trained, Training};
-use crate::{Error, Options, Recipe, Result, RunFolder, interrupt, save_features};
+use crate::{Error, Inputs, Options, Recipe, Result, RunFolder, save_features};
 
 /// The `main` of a method's binary: reads the command line, runs, and turns what happened into an exit code.
 pub fn run_method<M: Method>() -> ExitCode {
@@ -31,48 +35,28 @@ pub fn run_method<M: Method>() -> ExitCode {
     finish(run(&method))
 }
 
-/// The exit code of a result, after its error has been told.
-pub fn finish(result: Result<()>) -> ExitCode {
-    match result {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(e) => {
-            note(format_args!("error: {e}"));
-            ExitCode::from(e.exit_code())
-        }
-    }
-}
-
-/// The command line, with the method's own defaults filled in and shown by `--help`.
-fn parse<M: Method>() -> M {
-    M::from_arg_matches(&command::<M>().get_matches()).unwrap_or_else(|e| e.exit())
-}
-
-fn command<M: Method>() -> clap::Command {
-    let Recipe { head, epochs, learning_rate, .. } = M::recipe();
-    M::command()
-        .mut_arg("head", |a| a.default_value(head))
-        .mut_arg("epochs", |a| a.default_value(epochs.to_string()))
-        .mut_arg("learning_rate", |a| a.default_value(format!("{learning_rate:e}")))
-}
-
 /// The options that decided a run, `options.json`.
 #[derive(Serialize)]
 struct Resolved<'a> {
     recipe: &'a Recipe,
+    inputs: &'a Inputs,
     options: &'a Options,
     weights_file: &'a std::path::Path,
 }
 
 fn run<M: Method>(method: &M) -> Result<()> {
     let begun = Instant::now();
-    let recipe = method.resolved();
     let threads = prepare(method.options().threads)?;
+    let mut inputs = Inputs::of(method.options())?;
+    let recipe = method.resolved(&inputs);
     let head = check(&recipe, method.options())?;
-    if method.instead_of_training(threads)? {
+    inputs.prepare(method.options())?;
+    if method.instead_of_training(&inputs, threads)? {
         return Ok(());
     }
     let folder = RunFolder::create(method.options().out.as_deref(), recipe.method)?;
-    let outcome = Run { method, recipe: &recipe, threads, folder: &folder, begun }.train(&head);
+    let outcome =
+        Run { method, recipe: &recipe, inputs: &inputs, threads, folder: &folder, begun }.train(&head);
     if outcome.is_err() && !folder.has_model() {
         folder.discard();
     }
@@ -85,34 +69,11 @@ fn run<M: Method>(method: &M) -> Result<()> {
     Ok(())
 }
 
-/// More threads than machines have cores; a system asked for a hundred thousand is busy with them for minutes.
-const MAX_THREADS: usize = 1024;
-
-/// Threads and kernels for the whole process; tells how many threads there are.
-///
-/// # Errors
-/// [`Error::Usage`] if `GRAFT_ISA` names kernels that this machine cannot run, or there are to be no threads
-/// or too many.
-pub fn prepare(threads: Option<usize>) -> Result<usize> {
-    Isa::from_env().map_err(|e| Error::Usage(e.to_string()))?;
-    if let Some(n) = threads.filter(|n| !(1..=MAX_THREADS).contains(n)) {
-        return Err(Error::Usage(format!("--threads must be from 1 to {MAX_THREADS}, got {n}")));
-    }
-    let threads = threads.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from));
-    // The main thread is one of them: what it shares out it begins itself, and no other has to be woken for it. Whoever
-    // reads ahead does so on threads of its own, outside the pool, and never waits for this one.
-    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).use_current_thread().build_global();
-    pool.map_err(|e| {
-        Error::Usage(format!("{threads} threads cannot be started ({e}); give --threads a smaller number"))
-    })?;
-    interrupt::listen();
-    Ok(threads)
-}
-
 /// A run under way.
 struct Run<'a, M> {
     method: &'a M,
     recipe: &'a Recipe,
+    inputs: &'a Inputs,
     threads: usize,
     folder: &'a RunFolder,
     begun: Instant,
@@ -120,15 +81,16 @@ struct Run<'a, M> {
 
 impl<M: Method> Run<'_, M> {
     fn train(&self, head: &Head) -> Result<Metrics> {
-        let (recipe, options, folder) = (self.recipe, self.method.options(), self.folder);
+        let (recipe, inputs, options, folder) =
+            (self.recipe, self.inputs, self.method.options(), self.folder);
         // What is wrong with the folder, the weights or the head is told before thousands of photos are decoded.
         self.method.save_features().map_or(Ok(()), save_features::check_folder)?;
-        let class_names = Folder::scan(&options.data, options.class_names.as_deref())?.class_names;
-        let base = Base::load(options)?;
-        let base_layers = base.network.layers().len();
+        let class_names = Folder::scan(&inputs.folder, options.class_names.as_deref())?.class_names;
+        let base = Base::load(inputs, options)?;
+        let (base_layers, width_divisor) = (base.network.layers().len(), base.width_divisor);
         self.tell_inputs(&base);
         let network = graft(base.network, head, class_names.len(), recipe.unfreeze_last, options.seed)?;
-        let pictures = Pictures::labelled(options, self.threads, preprocess(Preprocessing::Caffe))?;
+        let pictures = Pictures::labelled(inputs, options, self.threads, preprocess(Preprocessing::Caffe))?;
         note(format_args!("\n{}", summary(&network, recipe.method, None, true)));
 
         let card = ModelCard {
@@ -136,14 +98,15 @@ impl<M: Method> Run<'_, M> {
             method: recipe.method.to_owned(),
             architecture: network.config(),
             class_names,
-            image_size: options.image_size,
+            data: (inputs.data == Data::Coats).then(|| Data::COATS.to_owned()),
+            image_size: inputs.image_size,
             resize: options.resize,
             exif: options.exif,
             preprocessing: Preprocessing::Caffe,
             base_weights: base.path.display().to_string(),
             base_licence: base.licence.clone(),
         };
-        folder.write_json(OPTIONS, &Resolved { recipe, options, weights_file: &base.path })?;
+        folder.write_json(OPTIONS, &Resolved { recipe, inputs, options, weights_file: &base.path })?;
         report::write_split(folder, &pictures.dataset)?;
         report::write_bad_images(folder.path(), &pictures)?;
         if let Some(to) = self.method.save_features() {
@@ -153,27 +116,47 @@ impl<M: Method> Run<'_, M> {
         let mut network = network;
         let training = Training { recipe, options, pictures: &pictures, base_layers, card: &card, folder };
         let trained = training.run(&mut network)?;
-        let metrics = self.metrics(&pictures, &trained, begun.elapsed().as_secs_f64())?;
+        let training_seconds = begun.elapsed().as_secs_f64();
+        let mut metrics = self.metrics(&pictures, &trained, training_seconds)?;
         for (part, evaluation) in [(Part::Validation, &trained.validation), (Part::Test, &trained.test)] {
             if let Some(evaluation) = evaluation {
                 report::write_predictions(folder, part, &pictures.dataset, evaluation)?;
             }
         }
-        folder.write_json("metrics.json", &metrics)?;
-        tell(&metrics, folder);
+        folder.write_json(METRICS, &metrics)?;
+        metrics.tell_figures();
+        if let Some(val_accuracy) = metrics.val_accuracy.filter(|_| self.method.compares(inputs)) {
+            let run = Contender {
+                what: "a head on the trained base",
+                val_accuracy,
+                trained_weights: trained_weights(&network),
+                epochs: metrics.epochs as u64,
+                seconds: training_seconds,
+            };
+            let contenders = Comparison {
+                pictures: &pictures,
+                image_size: inputs.image_size,
+                width_divisor,
+                depth: inputs.depth,
+                seed: options.seed,
+            }
+            .against(run)?;
+            comparison::tell(&contenders, metrics.val_images);
+            metrics.comparison = Some(contenders);
+            (metrics.seconds, metrics.peak_rss_bytes) =
+                (self.begun.elapsed().as_secs_f64(), peak_rss_bytes());
+            folder.write_json(METRICS, &metrics)?;
+        }
+        metrics.tell_end(folder);
         Ok(metrics)
     }
 
-    /// What is used, before it is used.
+    /// What became of the weights and the photos, before they are used.
     fn tell_inputs(&self, base: &Base) {
-        let options = self.method.options();
         note(format_args!("base: {}, weights from {}", base.architecture, base.path.display()));
         note(format_args!("      {}", base.licence));
-        let (data, side, resize) = (options.data.display(), options.image_size, options.resize);
-        note(format_args!(
-            "photos: {data}, to {side} × {side} by {resize}; pixels: {}",
-            Preprocessing::Caffe
-        ));
+        let (side, resize) = (self.inputs.image_size, self.method.options().resize);
+        note(format_args!("photos: to {side} × {side} by {resize}; pixels: {}", Preprocessing::Caffe));
     }
 
     fn metrics(&self, pictures: &Pictures, trained: &Trained, training_seconds: f64) -> Result<Metrics> {
@@ -210,6 +193,7 @@ impl<M: Method> Run<'_, M> {
             isa: Isa::current().name(),
             threads: self.threads,
             seed: self.method.options().seed,
+            comparison: None,
             by_class: by_class(&trained.validation)?.unwrap_or_default(),
             test: by_class(&trained.test)?,
         })
@@ -235,102 +219,4 @@ fn graft(
     base.push_all(&head.layers(classes).map_err(|e| in_head(&e))?).map_err(|e| in_head(&e))?;
     base.initialize(seed);
     Ok(base)
-}
-
-/// The result, and where it lies.
-fn tell(m: &Metrics, folder: &RunFolder) {
-    let figure = |name: String, accuracy: Option<f64>, loss: Option<f64>, n: usize| {
-        if let (Some(a), Some(l)) = (accuracy, loss) {
-            note(format_args!("{name}: accuracy {a:.4}, loss {l:.4} on {n} photos"));
-        }
-    };
-    note("");
-    figure(format!("validation, last epoch ({})", m.epochs), m.val_accuracy, m.val_loss, m.val_images);
-    if let Some(epoch) = m.best_epoch {
-        figure(
-            format!("validation, best epoch ({epoch})"),
-            m.best_val_accuracy,
-            m.best_val_loss,
-            m.val_images,
-        );
-    }
-    figure("test, last epoch".to_owned(), m.test_accuracy, m.test_loss, m.test_images);
-    let memory = m
-        .peak_rss_bytes
-        .map_or_else(String::new, |b| format!(", {:.0} MB of memory at most", b as f64 / 1e6));
-    note(format_args!("{:.1} s{memory}", m.seconds));
-    note(format_args!("results: {}/ ({})", folder.path().display(), folder.files().join(", ")));
-    let folder = folder.path().display();
-    note(format_args!("to use the best model: predict {folder} PHOTO…   (--last: that of the last epoch)"));
-}
-
-#[cfg(test)]
-mod tests {
-    use clap::FromArgMatches;
-
-    use super::*;
-    use crate::methods::{Augment, CustomLayers, FeatureExtractor, FineTune};
-
-    /// What a method does when nothing is said is what its recipe says and what its help shows.
-    fn shows_and_takes_its_own_defaults<M: Method>() {
-        let recipe = M::recipe();
-        // Lines are broken to the terminal's width.
-        let help = command::<M>().render_long_help().to_string();
-        let help = help.split_whitespace().collect::<Vec<_>>().join(" ");
-        let head = format!("\"{}\"", recipe.head);
-        for default in [head, recipe.epochs.to_string(), format!("{:e}", recipe.learning_rate)] {
-            assert!(
-                help.contains(&format!("[default: {default}]")),
-                "{}: {default} in {help}",
-                recipe.method
-            );
-        }
-        let matches = command::<M>().try_get_matches_from(["method", "--data", "photos"]).unwrap();
-        let resolved = M::from_arg_matches(&matches).unwrap().resolved();
-        assert_eq!(
-            (resolved.head, resolved.epochs, resolved.learning_rate, resolved.unfreeze_last),
-            (recipe.head, recipe.epochs, recipe.learning_rate, recipe.unfreeze_last)
-        );
-    }
-
-    #[test]
-    fn every_method_shows_and_takes_its_own_defaults() {
-        shows_and_takes_its_own_defaults::<FeatureExtractor>();
-        shows_and_takes_its_own_defaults::<FineTune>();
-        shows_and_takes_its_own_defaults::<CustomLayers>();
-        shows_and_takes_its_own_defaults::<Augment>();
-    }
-
-    #[test]
-    fn every_optimizer_and_every_rung_can_be_asked_for_and_gradients_be_clipped_one_way() {
-        let parse = |more: &[&str]| {
-            let line = ["method", "--data", "photos"].iter().chain(more);
-            let matches = command::<FineTune>().try_get_matches_from(line)?;
-            FineTune::from_arg_matches(&matches)
-        };
-        for name in graft_nn::optimizers::Algorithm::NAMES {
-            assert_eq!(parse(&["--optimizer", name]).unwrap().options().optimizer, name);
-        }
-        for algorithm in graft_kernels::conv2d::Algorithm::LADDER {
-            let method = parse(&["--conv-algorithm", algorithm.name()]).unwrap();
-            assert_eq!(method.options().conv_algorithm, algorithm);
-        }
-        let clipping = parse(&["--global-clipnorm", "0.5"]).unwrap().options().clipping().unwrap();
-        assert_eq!(clipping, Some(graft_nn::optimizers::Clipping::GlobalClipnorm(0.5)));
-        assert!(parse(&["--clipnorm", "1", "--clipvalue", "1"]).is_err());
-        assert!(parse(&["--min-lr", "0.1"]).is_err(), "of no use without --reduce-lr-on-plateau");
-        assert!(parse(&["--optimizer", "momentum"]).is_err());
-    }
-
-    #[test]
-    fn features_of_another_algorithm_are_others() {
-        let conditions = |algorithm: &str| {
-            let line = ["method", "--data", "photos", "--conv-algorithm", algorithm];
-            let matches = command::<FineTune>().try_get_matches_from(line).unwrap();
-            FineTune::from_arg_matches(&matches).unwrap().options().conditions()
-        };
-        assert_ne!(conditions("auto"), conditions("direct"));
-        assert_ne!(conditions("reference"), conditions("direct"));
-        assert!(!conditions("auto").contains("auto"), "what was kept before there was a choice stays good");
-    }
 }

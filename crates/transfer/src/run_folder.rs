@@ -22,6 +22,8 @@ pub const OPTIONS: &str = "options.json";
 pub const SPLIT: &str = "split.csv";
 /// Files that were left out, and why.
 pub const BAD_IMAGES: &str = "bad_images.csv";
+/// The figures of the run.
+pub const METRICS: &str = "metrics.json";
 /// The figures of each epoch.
 pub const HISTORY: &str = "history.csv";
 

@@ -17,7 +17,7 @@ use crate::features::{CacheChoice, Extractor, PICTURES_AT_ONCE};
 use crate::output::{require_writable, write_csv};
 use crate::pictures::{Pictures, preprocess, shown};
 use crate::progress::note;
-use crate::{Error, Options, Result, report};
+use crate::{Error, Inputs, Options, Result, report};
 
 /// Rows that are held at once while the file is written.
 const ROWS_AT_ONCE: usize = 64;
@@ -27,13 +27,13 @@ const ROWS_AT_ONCE: usize = 64;
 ///
 /// # Errors
 /// If the photos or the weights cannot be used, or the files not be written.
-pub fn of_flat_folder(to: &Path, options: &Options, threads: usize) -> Result<bool> {
-    if Folder::layout(&options.data)? != Layout::Flat {
+pub fn of_flat_folder(to: &Path, inputs: &Inputs, options: &Options, threads: usize) -> Result<bool> {
+    if Folder::layout(&inputs.folder)? != Layout::Flat {
         return Ok(false);
     }
     check_folder(to)?;
-    let base = Base::load(options)?;
-    let pictures = Pictures::unlabelled(options, threads, preprocess(Preprocessing::Caffe))?;
+    let base = Base::load(inputs, options)?;
+    let pictures = Pictures::unlabelled(inputs, options, threads, preprocess(Preprocessing::Caffe))?;
     write(to, &base.network, base.network.layers().len(), &pictures, options)?;
     Ok(true)
 }

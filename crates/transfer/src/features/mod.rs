@@ -20,6 +20,7 @@ use graft_tensor::{DType, Tensor};
 pub use disk::{DiskCache, Key};
 pub use store::FeatureStore;
 
+use crate::cache::user_cache;
 use crate::interrupt::is_interrupted;
 use crate::progress::{self, note};
 use crate::{Error, Result};
@@ -44,13 +45,6 @@ impl CacheChoice {
             folder => Self::Folder(PathBuf::from(folder)),
         }
     }
-}
-
-/// The user's cache folder for features: `$XDG_CACHE_HOME/graft/features`, or that below `~/.cache`.
-fn user_cache() -> Option<PathBuf> {
-    let absolute = |name| std::env::var_os(name).map(PathBuf::from).filter(|p: &PathBuf| p.is_absolute());
-    let cache = absolute("XDG_CACHE_HOME").or_else(|| Some(absolute("HOME")?.join(".cache")))?;
-    Some(cache.join("graft").join("features"))
 }
 
 /// Where features come from, and where they may be kept.
@@ -170,7 +164,7 @@ impl Extractor<'_> {
                 )
             }),
             // A convenience that cannot be had is no reason to fail.
-            CacheChoice::Auto => Ok(user_cache().and_then(|folder| open(&folder).ok())),
+            CacheChoice::Auto => Ok(user_cache("features").and_then(|folder| open(&folder).ok())),
         }
     }
 }

@@ -15,7 +15,7 @@ use graft_data::augment::{Augmentation, Compat, FillMode, Interval};
 
 use super::Method;
 use crate::recipe::Augmenting;
-use crate::{Options, Recipe, Result, preview};
+use crate::{Inputs, Options, Recipe, Result, preview};
 
 /// Train a new head on rotated, shifted and flipped variants of the photos, made on the fly
 #[derive(Debug, Clone, Parser)]
@@ -92,7 +92,7 @@ impl Method for Augment {
         Recipe::frozen("augment", "flatten, dense(256, relu), dense(classes, softmax)")
     }
 
-    fn resolved(&self) -> Recipe {
+    fn resolved(&self, inputs: &Inputs) -> Recipe {
         let ranges = Augmentation {
             rotation_range: self.rotation_range,
             width_shift_range: self.width_shift_range,
@@ -107,18 +107,18 @@ impl Method for Augment {
             cval: self.cval,
         };
         let augmenting = Augmenting { ranges, compat: self.augment_compat };
-        Recipe { augmenting: Some(augmenting), ..Self::recipe().with(&self.options) }
+        Recipe { augmenting: Some(augmenting), ..Self::recipe().with(&self.options, inputs) }
     }
 
     fn options(&self) -> &Options {
         &self.options
     }
 
-    fn instead_of_training(&self, _threads: usize) -> Result<bool> {
-        let recipe = self.resolved();
+    fn instead_of_training(&self, inputs: &Inputs, _threads: usize) -> Result<bool> {
+        let recipe = self.resolved(inputs);
         match (self.preview, &recipe.augmenting) {
             (Some(photos), Some(augmenting)) => {
-                preview::write(&self.preview_file, photos, augmenting, &self.options)?;
+                preview::write(&self.preview_file, photos, augmenting, inputs, &self.options)?;
                 Ok(true)
             }
             _ => Ok(false),

@@ -10,10 +10,11 @@
 
 use std::path::{Path, PathBuf};
 
-use clap::Parser;
+use clap::{Parser, ValueEnum};
 
 use super::Method;
-use crate::{Options, Recipe, Result, save_features};
+use crate::inputs::Data;
+use crate::{Inputs, Options, Recipe, Result, save_features};
 
 /// Train a new dense head on top of a frozen, pre-trained VGG16
 #[derive(Debug, Clone, Parser)]
@@ -26,6 +27,22 @@ pub struct FeatureExtractor {
     /// split). With a flat folder of photos, without classes, this is all that is done
     #[arg(long, value_name = "DIR", help_heading = "Method")]
     save_features: Option<PathBuf>,
+
+    /// Whether to measure in the end what the pre-trained base was worth: the same network trained from nothing, and the
+    /// pixels themselves, on the same photos. `auto`: on coats, where it takes half a minute
+    #[arg(long, value_name = "auto|on|off", value_enum, default_value_t = Compare::Auto, help_heading = "Method")]
+    compare: Compare,
+}
+
+/// Whether the run is held against others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Compare {
+    /// On the pictures that are drawn.
+    Auto,
+    /// Always.
+    On,
+    /// Never.
+    Off,
 }
 
 const EXAMPLES: &str = "\
@@ -47,9 +64,17 @@ impl Method for FeatureExtractor {
         self.save_features.as_deref()
     }
 
-    fn instead_of_training(&self, threads: usize) -> Result<bool> {
+    fn compares(&self, inputs: &Inputs) -> bool {
+        match self.compare {
+            Compare::Auto => inputs.data == Data::Coats,
+            Compare::On => true,
+            Compare::Off => false,
+        }
+    }
+
+    fn instead_of_training(&self, inputs: &Inputs, threads: usize) -> Result<bool> {
         match self.save_features() {
-            Some(to) => save_features::of_flat_folder(to, &self.options, threads),
+            Some(to) => save_features::of_flat_folder(to, inputs, &self.options, threads),
             None => Ok(false),
         }
     }

@@ -14,7 +14,7 @@
 use clap::Parser;
 
 use super::Method;
-use crate::{Options, Recipe};
+use crate::{Inputs, Options, Recipe};
 
 /// Train a new head and the last convolution block of a pre-trained VGG16
 #[derive(Debug, Clone, Parser)]
@@ -59,12 +59,12 @@ impl Method for FineTune {
         }
     }
 
-    fn resolved(&self) -> Recipe {
+    fn resolved(&self, inputs: &Inputs) -> Recipe {
         let mut recipe = Recipe {
             unfreeze_last: self.unfreeze_last,
             warmup_epochs: self.warmup_epochs,
             warmup_learning_rate: self.warmup_learning_rate,
-            ..Self::recipe().with(&self.options)
+            ..Self::recipe().with(&self.options, inputs)
         };
         if self.plain {
             (recipe.warmup_epochs, recipe.learning_rate) = (0, PLAIN_LEARNING_RATE);

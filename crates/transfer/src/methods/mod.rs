@@ -12,7 +12,7 @@ pub use fine_tune::FineTune;
 
 use std::path::Path;
 
-use crate::{Options, Recipe, Result};
+use crate::{Inputs, Options, Recipe, Result};
 
 /// A method, as its command line has it.
 pub trait Method: clap::Parser {
@@ -26,8 +26,8 @@ pub trait Method: clap::Parser {
     ///
     /// # Errors
     /// What kept it from being done.
-    fn instead_of_training(&self, threads: usize) -> Result<bool> {
-        let _ = threads;
+    fn instead_of_training(&self, inputs: &Inputs, threads: usize) -> Result<bool> {
+        let _ = (inputs, threads);
         Ok(false)
     }
 
@@ -36,8 +36,14 @@ pub trait Method: clap::Parser {
         None
     }
 
+    /// Whether the run is to be held against others that do without a pre-trained base.
+    fn compares(&self, inputs: &Inputs) -> bool {
+        let _ = inputs;
+        false
+    }
+
     /// The method's values with what the user said instead.
-    fn resolved(&self) -> Recipe {
-        Self::recipe().with(self.options())
+    fn resolved(&self, inputs: &Inputs) -> Recipe {
+        Self::recipe().with(self.options(), inputs)
     }
 }

@@ -46,8 +46,8 @@ pub use self::recipe::Recipe;
 use crate::interrupt::INTERRUPTED;
 use crate::model_file::{self, ModelCard};
 use crate::pictures::{Pictures, preprocess};
+use crate::process::{finish, prepare};
 use crate::progress::{Epochs, Measuring, note};
-use crate::run::{finish, prepare};
 use crate::{Error, Result, RunFolder};
 
 /// The weights within the run's folder.
@@ -194,6 +194,7 @@ impl Run<'_> {
             format: ModelCard::FORMAT,
             method: "pretrain".to_owned(),
             architecture: plain.config(),
+            data: None,
             class_names,
             image_size: self.command.recipe.image_size,
             resize: Interpolation::default(),

@@ -19,52 +19,72 @@ const HEAD: &str = "predictions";
 #[serde(deny_unknown_fields)]
 pub struct Recipe {
     /// Passes over the training pictures
-    #[arg(long, value_name = "N", default_value_t = 40, help_heading = "Training")]
+    #[arg(long, value_name = "N", default_value_t = Recipe::default().epochs, help_heading = "Training")]
     pub epochs: u64,
 
     /// Pictures to a step
-    #[arg(long, value_name = "N", default_value_t = 128, help_heading = "Training")]
+    #[arg(long, value_name = "N", default_value_t = Recipe::default().batch_size, help_heading = "Training")]
     pub batch_size: usize,
 
     /// The largest step size: it rises to it in a straight line, and falls to nothing in another
-    #[arg(long, value_name = "X", default_value_t = 0.1, help_heading = "Training")]
+    #[arg(long, value_name = "X", default_value_t = Recipe::default().learning_rate, help_heading = "Training")]
     pub learning_rate: f64,
 
     /// Epochs in which it rises; they need not be whole
-    #[arg(long, value_name = "N", default_value_t = 5.0, help_heading = "Training")]
+    #[arg(long, value_name = "N", default_value_t = Recipe::default().warmup_epochs, help_heading = "Training")]
     pub warmup_epochs: f64,
 
     /// Share of each weight, times the step size, that each step takes off: what keeps the weights small
-    #[arg(long, value_name = "X", default_value_t = 5e-3, help_heading = "Training")]
+    #[arg(long, value_name = "X", default_value_t = Recipe::default().weight_decay, help_heading = "Training")]
     pub weight_decay: f64,
 
     /// Share of each target that is spread over all classes
-    #[arg(long, value_name = "X", default_value_t = 0.1, help_heading = "Training")]
+    #[arg(long, value_name = "X", default_value_t = Recipe::default().label_smoothing, help_heading = "Training")]
     pub label_smoothing: f64,
 
     /// sgd, sgd-momentum, sgd-nesterov, adam, adamw or rmsprop
-    #[arg(long, value_name = "NAME", default_value = "sgd-nesterov", help_heading = "Training")]
+    #[arg(long, value_name = "NAME", default_value_t = Recipe::default().optimizer, help_heading = "Training")]
     pub optimizer: String,
 
     /// Each picture is moved by up to this many pixels in both directions, and mirrored every other time
-    #[arg(long, value_name = "PIXELS", default_value_t = 4, help_heading = "Training")]
+    #[arg(long, value_name = "PIXELS", default_value_t = Recipe::default().shift, help_heading = "Training")]
     pub shift: usize,
 
     /// A square of this side, somewhere in each picture, is hidden; 0 hides nothing
-    #[arg(long, value_name = "PIXELS", default_value_t = 8, help_heading = "Training")]
+    #[arg(long, value_name = "PIXELS", default_value_t = Recipe::default().cutout, help_heading = "Training")]
     pub cutout: usize,
 
     /// Names every random choice: the first weights, the order, how pictures are moved
-    #[arg(long, value_name = "N", default_value_t = 0, help_heading = "Training")]
+    #[arg(long, value_name = "N", default_value_t = Recipe::default().seed, help_heading = "Training")]
     pub seed: u64,
 
     /// Side of the square that every picture is resized to, in pixels, at least 32
-    #[arg(long, value_name = "PIXELS", default_value_t = MIN_SIZE, help_heading = "Network")]
+    #[arg(long, value_name = "PIXELS", default_value_t = Recipe::default().image_size, help_heading = "Network")]
     pub image_size: usize,
 
     /// How many times narrower than VGG16 each layer is: 1, 2, 4, … 64
-    #[arg(long, value_name = "N", default_value_t = MINI_WIDTH_DIVISOR, help_heading = "Network")]
+    #[arg(long, value_name = "N", default_value_t = Recipe::default().width_divisor, help_heading = "Network")]
     pub width_divisor: usize,
+}
+
+impl Default for Recipe {
+    /// What gave the best backbone on CIFAR-10.
+    fn default() -> Self {
+        Self {
+            epochs: 40,
+            batch_size: 128,
+            learning_rate: 0.1,
+            warmup_epochs: 5.0,
+            weight_decay: 5e-3,
+            label_smoothing: 0.1,
+            optimizer: "sgd-nesterov".to_owned(),
+            shift: 4,
+            cutout: 8,
+            seed: 0,
+            image_size: MIN_SIZE,
+            width_divisor: MINI_WIDTH_DIVISOR,
+        }
+    }
 }
 
 /// Bounds that no honest run comes near, and small enough to count with.
@@ -117,12 +137,16 @@ impl Recipe {
     /// # Errors
     /// [`Error::Network`] for a divisor of the width that cannot be.
     pub fn network(&self, classes: usize, batch_normalization: bool) -> Result<Sequential> {
-        let vgg = Vgg16 {
-            width_divisor: self.width_divisor,
-            batch_normalization,
-            pooling: Some(Pooling::Avg),
-            ..Vgg16::without_top(self.image_size, self.image_size)
-        };
+        let all = Vgg16::without_top(self.image_size, self.image_size);
+        self.network_of(Vgg16 { batch_normalization, ..all }, classes)
+    }
+
+    /// The same, of the depth that `vgg` has.
+    ///
+    /// # Errors
+    /// As [`Recipe::network`], and for a depth that cannot be.
+    pub(crate) fn network_of(&self, vgg: Vgg16, classes: usize) -> Result<Sequential> {
+        let vgg = Vgg16 { width_divisor: self.width_divisor, pooling: Some(Pooling::Avg), ..vgg };
         let mut network = vgg.build()?;
         network.push(HEAD, Dense::new(classes).activation(Activation::Softmax))?;
         Ok(network)

@@ -72,6 +72,7 @@ pub(crate) fn command(binary: &str, folder: &Path, arguments: &[&str]) -> Comman
         "feature-extractor" => env!("CARGO_BIN_EXE_feature-extractor"),
         "fine-tune" => env!("CARGO_BIN_EXE_fine-tune"),
         "custom-layers" => env!("CARGO_BIN_EXE_custom-layers"),
+        "coats" => env!("CARGO_BIN_EXE_coats"),
         "augment" => env!("CARGO_BIN_EXE_augment"),
         "predict" => env!("CARGO_BIN_EXE_predict"),
         "pretrain" => env!("CARGO_BIN_EXE_pretrain"),
