@@ -186,7 +186,7 @@ impl<S: Simd, const MR: usize, const NR: usize> Job<'_, S, MR, NR> {
         });
     }
 
-    /// M[tile][point][NR] = V · U for all points of a region, one panel of output channels.
+    /// `M[tile][point][NR]` = V · U for all points of a region, one panel of output channels.
     #[inline(always)]
     fn multiply<const NV: usize>(
         &self,
