@@ -1,7 +1,12 @@
 //! What can be said of a run's options without looking at a single photo.
 
+use std::path::{Path, PathBuf};
+
+use graft_data::{Folder, Layout};
 use graft_nn::head::Head;
 
+use crate::features::CacheChoice;
+use crate::run_folder::RUNS;
 use crate::{Error, Options, Recipe, Result};
 
 /// A photo of that side takes 8 GB from one convolution to the next.
@@ -59,4 +64,39 @@ pub(crate) fn check(recipe: &Recipe, options: &Options) -> Result<Head> {
         return refuse("min-lr", "a number from 0", &options.min_lr);
     }
     recipe.head.parse().map_err(|e| Error::Usage(format!("--head: {e}")))
+}
+
+/// Refuses a run whose results or features would lie among the photos.
+///
+/// # Errors
+/// As [`outside_of_photos`].
+pub(crate) fn check_places(photos: &Path, options: &Options) -> Result<()> {
+    outside_of_photos(photos, options.out.as_deref().unwrap_or(Path::new(RUNS)), "--out")?;
+    match CacheChoice::parse(&options.feature_cache) {
+        CacheChoice::Folder(folder) => outside_of_photos(photos, &folder, "--feature-cache"),
+        CacheChoice::Auto | CacheChoice::Off => Ok(()),
+    }
+}
+
+/// Refuses a place for results among the class folders, where it would be taken for one more of them. Beside `train/` it
+/// does no harm.
+///
+/// # Errors
+/// [`Error::Output`], naming the place and the option that names another.
+pub(crate) fn outside_of_photos(photos: &Path, place: &Path, option: &str) -> Result<()> {
+    let Ok(root) = photos.canonicalize() else { return Ok(()) }; // What is wrong with it is told by who reads it.
+    let among = resolved(place).is_some_and(|place| place.starts_with(root));
+    if !among || Folder::layout(photos).is_ok_and(|layout| layout == Layout::Parts) {
+        return Ok(());
+    }
+    let problem = format!("lies within the photos' folder {}, as a class would", photos.display());
+    Err(Error::output(place, problem, format!("name a folder elsewhere with {option}")))
+}
+
+/// Where a path leads that need not be there yet: links are followed as far as there are any.
+fn resolved(path: &Path) -> Option<PathBuf> {
+    let path = std::path::absolute(path).ok()?;
+    let there = path.ancestors().find(|p| p.exists())?;
+    let missing = path.strip_prefix(there).ok()?;
+    Some(there.canonicalize().ok()?.join(missing))
 }

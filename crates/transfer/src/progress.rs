@@ -1,22 +1,27 @@
 //! What a person sees while it runs: a bar for all that takes time, and Keras's lines for the epochs. All on standard
 //! error; where that is no terminal there are no bars, and each epoch is one line.
 
-use std::fmt::Display;
+use std::fmt::{self, Display};
 use std::io::Write;
 use std::time::Instant;
 
 use graft_data::Part;
 use graft_nn::fit::{Logs, Progress};
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::{ProgressBar, ProgressState, ProgressStyle};
 
 /// A bar for something counted in pictures.
 pub fn pictures(what: &'static str, len: usize) -> ProgressBar {
-    let style = "{msg} {pos}/{len} {bar:20.green/dim} {eta} left, {per_sec}";
+    let style = "{msg} {pos}/{len} {bar:20.green/dim} {eta} left, {speed}";
     ProgressBar::new(len as u64).with_style(styled(style)).with_message(what)
 }
 
 fn styled(template: &str) -> ProgressStyle {
-    ProgressStyle::with_template(template).expect("a template of known fields").progress_chars("━╸━")
+    let speed = |bar: &ProgressState, out: &mut dyn fmt::Write| {
+        // What cannot be shown is not worth an end.
+        let _ = write!(out, "{:.1} a second", bar.per_sec());
+    };
+    let style = ProgressStyle::with_template(template).expect("a template of known fields");
+    style.with_key("speed", speed).progress_chars("━╸━")
 }
 
 /// The epochs as Keras shows them:

@@ -13,7 +13,7 @@ use graft_vgg::Preprocessing;
 use serde::Serialize;
 
 use crate::base::Base;
-use crate::check::check;
+use crate::check::{check, check_places};
 use crate::command_line::parse;
 use crate::comparison::{self, Comparison, Contender, trained_weights};
 use crate::inputs::Data;
@@ -54,6 +54,7 @@ fn run<M: Method>(method: &M) -> Result<()> {
     if method.instead_of_training(&inputs, threads)? {
         return Ok(());
     }
+    check_places(&inputs.folder, method.options())?;
     let folder = RunFolder::create(method.options().out.as_deref(), recipe.method)?;
     let outcome =
         Run { method, recipe: &recipe, inputs: &inputs, threads, folder: &folder, begun }.train(&head);
@@ -84,7 +85,7 @@ impl<M: Method> Run<'_, M> {
         let (recipe, inputs, options, folder) =
             (self.recipe, self.inputs, self.method.options(), self.folder);
         // What is wrong with the folder, the weights or the head is told before thousands of photos are decoded.
-        self.method.save_features().map_or(Ok(()), save_features::check_folder)?;
+        self.method.save_features().map_or(Ok(()), |to| save_features::check_folder(to, &inputs.folder))?;
         let class_names = Folder::scan(&inputs.folder, options.class_names.as_deref())?.class_names;
         let base = Base::load(inputs, options)?;
         let (base_layers, width_divisor) = (base.network.layers().len(), base.width_divisor);

@@ -10,7 +10,7 @@ use crate::output::require_writable;
 use crate::{Error, Result};
 
 /// The folder in which runs are numbered unless `--out` names one.
-const RUNS: &str = "runs";
+pub(crate) const RUNS: &str = "runs";
 
 /// The model with the smallest `val_loss`.
 pub const BEST: &str = "best.safetensors";

@@ -13,6 +13,7 @@ use graft_tensor::{Shape, npy};
 use graft_vgg::Preprocessing;
 
 use crate::base::Base;
+use crate::check::outside_of_photos;
 use crate::features::{CacheChoice, Extractor, PICTURES_AT_ONCE};
 use crate::output::{require_writable, write_csv};
 use crate::pictures::{Pictures, preprocess, shown};
@@ -31,7 +32,7 @@ pub fn of_flat_folder(to: &Path, inputs: &Inputs, options: &Options, threads: us
     if Folder::layout(&inputs.folder)? != Layout::Flat {
         return Ok(false);
     }
-    check_folder(to)?;
+    check_folder(to, &inputs.folder)?;
     let base = Base::load(inputs, options)?;
     let pictures = Pictures::unlabelled(inputs, options, threads, preprocess(Preprocessing::Caffe))?;
     write(to, &base.network, base.network.layers().len(), &pictures, options)?;
@@ -49,8 +50,8 @@ pub fn write(
     pictures: &Pictures,
     options: &Options,
 ) -> Result<()> {
-    check_folder(to)?;
     let dataset = &pictures.dataset;
+    check_folder(to, &dataset.root)?;
     let samples: Vec<_> = (0..dataset.samples.len()).collect();
     let extractor = Extractor {
         loader: &pictures.loader(PICTURES_AT_ONCE)?,
@@ -90,7 +91,8 @@ fn write_paths(file: &Path, pictures: &Pictures) -> Result<()> {
 ///
 /// # Errors
 /// [`Error::Output`] if the folder holds something, is none, or cannot be made or written to.
-pub fn check_folder(to: &Path) -> Result<()> {
+pub fn check_folder(to: &Path, photos: &Path) -> Result<()> {
+    outside_of_photos(photos, to, "--save-features")?;
     match fs::read_dir(to).map(|mut entries| entries.next().is_some()) {
         Ok(true) => Err(Error::output(to, "the folder is not empty", "name a new one with --save-features")),
         Err(_) if to.exists() => {

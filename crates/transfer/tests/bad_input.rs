@@ -137,6 +137,35 @@ fn options_that_make_no_sense() {
     }
 }
 
+/// Started among the photos, a run would be a class of its own data set.
+#[test]
+fn results_within_the_photos_are_refused() {
+    let dir = with_photos();
+    let photos = dir.path().join("photos");
+    let w = weights();
+    let train = |folder: &Path, data: &str, more: &[&str]| {
+        let arguments =
+            ["--data", data, "--weights", w.to_str().unwrap(), "--image-size", SIZE, "--epochs", "1"];
+        extract(folder, &[&arguments[..], more].concat())
+    };
+    for (folder, data, more, place) in [
+        (photos.as_path(), ".", &[][..], "runs"),
+        (dir.path(), "photos", &["--out", "photos/red/../run"], "photos/red/../run"),
+        (dir.path(), "photos", &["--feature-cache", "photos/cache"], "photos/cache"),
+        (dir.path(), "photos", &["--save-features", "photos/features"], "photos/features"),
+    ] {
+        let output = train(folder, data, more);
+        let said = stderr(&output);
+        assert_eq!(output.status.code(), Some(2), "{more:?}: {said}");
+        assert!(said.contains(&format!("error: {place}: lies within")), "{more:?}: {said}");
+        assert_eq!(fs::read_dir(&photos).unwrap().count(), 3, "{more:?} left something");
+    }
+    draw_classes(&dir.path().join("parts/train"), 2);
+    draw_classes(&dir.path().join("parts/val"), 1);
+    let output = train(&dir.path().join("parts"), ".", &[]);
+    assert!(output.status.success(), "beside train/ it does no harm: {}", stderr(&output));
+}
+
 #[test]
 fn ranges_that_no_photo_can_be_varied_by() {
     let dir = with_photos();
