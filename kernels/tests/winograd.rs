@@ -61,10 +61,10 @@ fn roundings(channels: usize) -> usize {
     2 * 5 + 1 + 2 * channels.min(128) + channels.div_ceil(128) + 2 * 5
 }
 
-/// And on the way to a tap: two transforms there, a chain over a chunk of up to 98 tiles, the way back, one rounding for the
-/// division and one for a tap that is taken for zero; and the sum over the chunks.
+/// And on the way to a tap: two transforms there, a chain over a chunk of up to 32 tiles, the way back, one rounding for the
+/// division and one for a tap that is taken for zero; and the sum over the chunks, which have half as many at least.
 fn roundings_of_taps(tiles: usize) -> usize {
-    2 * 5 + 2 * 5 + 2 * tiles.min(98) + 2 * 6 + 2 + tiles.div_ceil(49)
+    2 * 5 + 2 * 5 + 2 * tiles.min(32) + 2 * 6 + 2 + tiles.div_ceil(16)
 }
 
 fn tiles(s: &Conv2dShape) -> usize {

@@ -24,7 +24,7 @@ use std::ops::Range;
 
 use rayon::prelude::*;
 
-use super::input::{Input, copy_len, plane_lines, transform_tile};
+use super::input::{Input, plane_lines, transform_tile};
 use super::output::transform_tiles;
 use super::plan::{Cut, Maps, Region};
 use super::transform::PLANES;
@@ -140,18 +140,16 @@ impl<S: Simd, const MR: usize, const NR: usize> Job<'_, S, MR, NR> {
         let (s, m, lines) = (self.s, &self.m, self.m.cin.div_ceil(LINE));
         let tiles = block::<MR>(region, index);
         let (rows, input) = (tiles.len(), Input { m, x: self.x });
-        with_scratch(copy_len(m.cin), |copy| {
-            s.vectorize(
-                #[inline(always)]
-                || {
-                    let mut v = Planes::new(v.as_chunks_mut::<LINE>().0, plane_lines(m.cin, rows));
-                    for (row, t) in tiles.enumerate() {
-                        let at = |line: usize| line * rows + row;
-                        transform_tile(s, input, region.tile(t), 0..lines, copy, &mut v, at);
-                    }
-                },
-            );
-        });
+        s.vectorize(
+            #[inline(always)]
+            || {
+                let mut v = Planes::new(v.as_chunks_mut::<LINE>().0, plane_lines(m.cin, rows));
+                for (row, t) in tiles.enumerate() {
+                    let at = |line: usize| line * rows + row;
+                    transform_tile(s, input, region.tile(t), 0..lines, &mut v, at);
+                }
+            },
+        );
     }
 
     /// The products of a panel of output channels, and what becomes of them. `y` is as in [`transform_tiles`], the panel's first

@@ -33,7 +33,8 @@
 //! | `plan` | how pictures are cut into tiles, blocks, regions |
 //! | `filters`, `input`, `output` | the transforms of a tile, and the order of the numbers in memory |
 //! | `driver` | the loops around them, and how cores share the work; forward, and backward to the input |
-//! | `weights` | backward to the filters |
+//! | `weights` | backward to the filters: how its sums are divided |
+//! | `gradient`, `taps` | the transforms of a tile of dy, and of the sums |
 //!
 //! Sources: S. Winograd, *Arithmetic complexity of computations* (1980); A. Lavin and S. Gray, *Fast algorithms for
 //! convolutional neural networks* (CVPR 2016); B. Barabasz et al., *Error analysis and improving the accuracy of Winograd
@@ -41,9 +42,11 @@
 
 mod driver;
 mod filters;
+mod gradient;
 mod input;
 mod output;
 mod plan;
+mod taps;
 mod transform;
 mod views;
 mod weights;

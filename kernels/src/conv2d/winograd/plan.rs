@@ -97,6 +97,12 @@ impl Cut {
         }
     }
 
+    /// Region `index` of all, in order.
+    pub(super) fn nth(&self, m: &Maps, index: usize) -> Region {
+        let parts = m.tiles()[0].div_ceil(self.rows);
+        self.region(m, index / parts * self.pictures, index % parts)
+    }
+
     /// Part `part` of the pictures that start with number `first`.
     pub(super) fn region(&self, m: &Maps, first: usize, part: usize) -> Region {
         let [down, across] = m.tiles();
@@ -139,6 +145,13 @@ impl Region {
         Tile { picture: self.pictures.start + picture, row: self.rows.start + row, column }
     }
 
+    /// The pixels that the region covers in maps of this height and width.
+    pub(super) fn pixels(&self, height: usize, width: usize) -> Range<usize> {
+        let rows = self.pixel_rows(OUT, height);
+        let first = |picture: usize| picture * height;
+        (first(self.pictures.start) + rows.start) * width..(first(self.pictures.end - 1) + rows.end) * width
+    }
+
     /// The rows of pixels that the region covers in each of its pictures, where an output has `height` rows and a tile
     /// gives `side` of them.
     pub(super) fn pixel_rows(&self, side: usize, height: usize) -> Range<usize> {
@@ -156,21 +169,20 @@ mod tests {
             let m = Maps { n, h: 0, w: 0, cin: 1, cout: 1, pad: [1, 1], out_h, out_w };
             let [down, across] = m.tiles();
             for tiles in [1, 14, 56, 98, 200, 5000] {
-                let (cut, mut all, mut count) = (m.cut(tiles), Vec::new(), 0);
-                for first in (0..n).step_by(cut.pictures) {
-                    for part in 0..down.div_ceil(cut.rows) {
-                        let r = cut.region(&m, first, part);
-                        assert!(r.tiles() <= tiles.max(across) && r.tiles() > 0, "{r:?}");
-                        all.extend((0..r.tiles()).map(|i| r.tile(i)));
-                        count += 1;
-                    }
+                let (cut, mut all, mut pixels) = (m.cut(tiles), Vec::new(), 0);
+                for index in 0..cut.regions(&m) {
+                    let r = cut.nth(&m, index);
+                    assert!(r.tiles() <= tiles.max(across) && r.tiles() > 0, "{r:?}");
+                    all.extend((0..r.tiles()).map(|i| r.tile(i)));
+                    assert_eq!(r.pixels(out_h, out_w).start, pixels, "{r:?}");
+                    pixels = r.pixels(out_h, out_w).end;
                 }
                 let expected = (0..n * down * across).map(|i| Tile {
                     picture: i / across / down,
                     row: i / across % down,
                     column: i % across,
                 });
-                assert_eq!((all, count), (expected.collect(), cut.regions(&m)));
+                assert_eq!((all, pixels), (expected.collect(), n * out_h * out_w));
             }
         }
     }
