@@ -229,3 +229,18 @@ fn nan_in_the_gradient_reaches_the_weight() {
         assert!(w[0].is_nan() && w[1] < 1.0, "{name}");
     }
 }
+
+#[test]
+fn what_adam_remembers_of_a_gradient_that_ended_never_becomes_subnormal() {
+    for isa in every_isa() {
+        let (mut w, mut m, mut v) = ([1.0; 3], [0.0; 3], [0.0; 3]);
+        let mut step = |t: u64, g: &[f32; 3]| {
+            Adam::default().step(isa, t, 0.001, &mut w, g, [&mut m, &mut v]);
+            assert!(!m.iter().chain(&v).any(|v| v.is_subnormal()), "{isa}, step {t}: {m:?}, {v:?}");
+        };
+        step(1, &[0.1, 1e-14, 1e-21]);
+        (2..1000).for_each(|t| step(t, &[0.0; 3]));
+        assert_eq!(m, [0.0; 3], "{isa}");
+        assert!(v[0] > 0.0, "{isa}: the mean of the squares shrinks by a thousandth in each step, {v:?}");
+    }
+}

@@ -12,6 +12,7 @@
 //!
 //! Source: D. Kingma, J. Ba, *Adam: a method for stochastic optimization*, ICLR 2015, end of section 2.
 
+use super::{remembered, square};
 use crate::Isa;
 use crate::elementwise::BLOCK;
 use rayon::prelude::*;
@@ -89,8 +90,8 @@ impl Adam {
                 #[inline(always)]
                 || {
                     for (((w, &g), m), v) in w.iter_mut().zip(g).zip(m).zip(v) {
-                        *m += (g - *m) * to_m;
-                        *v += (g * g - *v) * to_v;
+                        *m = remembered(*m + (g - *m) * to_m);
+                        *v = remembered(*v + (square(g) - *v) * to_v);
                         *w = before(*w) - *m * alpha / (v.sqrt() + epsilon);
                     }
                 },

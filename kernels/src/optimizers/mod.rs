@@ -26,6 +26,26 @@ pub use adamw::AdamW;
 pub use rmsprop::RmsProp;
 pub use sgd::Sgd;
 
+use crate::relu::NEGLIGIBLE;
+
+/// What is remembered of a weight: nothing below [`NEGLIGIBLE`], beside an ε of 10⁻⁷. The mean of a gradient that has become
+/// zero, as that of a unit which no picture reaches any more, shrinks by a tenth in each step, and after 800 would be a
+/// *subnormal* number, with which most CPUs compute a hundred times slower.
+#[inline(always)]
+fn remembered(mean: f32) -> f32 {
+    if mean.abs() < NEGLIGIBLE { 0.0 } else { mean }
+}
+
+/// g², or zero where it would be below [`NEGLIGIBLE`].
+#[inline(always)]
+fn square(g: f32) -> f32 {
+    let g = if g.abs() < SQUARED_NEGLIGIBLE { 0.0 } else { g };
+    g * g
+}
+
+/// Its square is [`NEGLIGIBLE`].
+const SQUARED_NEGLIGIBLE: f32 = 1e-15;
+
 /// A slot that the hyper-parameters leave unused may be empty; any other is as long as the weights.
 fn check(name: &str, len: usize, g: &[f32], slots: &[(&[f32], bool)]) {
     let fits = g.len() == len && slots.iter().all(|&(slot, used)| !used || slot.len() == len);
