@@ -73,6 +73,13 @@ fn integers_come_out_exactly() {
             let forward = |x: &[f32], y: &mut [f32]| max_pool2d::forward(isa, s, x, y);
             let backward = |x: &[f32], dy: &[f32], dx: &mut [f32]| max_pool2d::backward(isa, s, x, dy, dx);
             judge(s, case as u64, forward, backward).unwrap_or_else(|e| panic!("{isa} {s:?}: {e}"));
+            if [s.pool, s.stride] == [[2, 2]; 2] && s.padding == Valid {
+                let in_place = |x: &[f32], dy: &[f32], dx: &mut [f32]| {
+                    dx.copy_from_slice(x);
+                    max_pool2d::backward_in_place(isa, s, dx, dy);
+                };
+                judge(s, case as u64, forward, in_place).unwrap_or_else(|e| panic!("{isa} {s:?}: {e}"));
+            }
         }
     }
 }

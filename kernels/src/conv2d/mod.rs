@@ -149,12 +149,15 @@ pub fn backward_weights(
     }
 }
 
-/// db, the gradient of the bias: dy summed over all pixels.
+/// db, the gradient of the bias: dy summed over all pixels. Where of each 2×2 outputs only the largest was kept, dy may be
+/// the gradient of those: the others have none.
 ///
 /// # Panics
 /// If a slice has not the length that `s` gives it.
 pub fn backward_bias(isa: Isa, s: &Conv2dShape, dy: &[f32], db: &mut [f32]) {
-    check(s, [("dy", dy.len(), s.y_len()), ("db", db.len(), s.cout)]);
+    let pooled = s.n * (s.out_h() / 2) * (s.out_w() / 2) * s.cout;
+    let expected = if dy.len() == pooled { pooled } else { s.y_len() };
+    check(s, [("dy", dy.len(), expected), ("db", db.len(), s.cout)]);
     column_sums(isa, dy, db);
 }
 

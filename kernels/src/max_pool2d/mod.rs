@@ -88,11 +88,34 @@ pub fn backward(isa: Isa, s: &Pool2dShape, x: &[f32], dy: &[f32], dx: &mut [f32]
                 #[inline(always)]
                 || {
                     if two_by_two::fits(s) {
-                        two_by_two::backward_band(s, x, dy, b * BAND, dx);
+                        dx.copy_from_slice(&x[b * BAND * s.w * s.c..][..dx.len()]);
+                        two_by_two::backward_band(s, dy, b * BAND, dx);
                     } else {
                         backward_band(s, x, dy, b * BAND, dx);
                     }
                 },
+            );
+        });
+    });
+}
+
+/// [`backward`] in place, for windows of 2×2 side by side: `x` becomes `dx`, and no memory of the size of a map is wanted.
+///
+/// # Panics
+/// If a slice has not the length that `s` gives it, or the windows are others.
+pub fn backward_in_place(isa: Isa, s: &Pool2dShape, x: &mut [f32], dy: &[f32]) {
+    assert!(x.len() == s.x_len() && dy.len() == s.y_len(), "{s:?}: x or dy has another length");
+    assert!(two_by_two::fits(s), "{s:?}: only windows of 2×2 side by side can be gone back through in place");
+    if x.is_empty() {
+        return;
+    }
+    let (picture, out_picture) = (s.h * s.w * s.c, s.out_h() * s.out_w() * s.c);
+    x.par_chunks_mut(picture).enumerate().for_each(|(n, x)| {
+        let dy = &dy[n * out_picture..][..out_picture];
+        x.par_chunks_mut(BAND * s.w * s.c).enumerate().for_each(|(b, x)| {
+            isa.vectorize(
+                #[inline(always)]
+                || two_by_two::backward_band(s, dy, b * BAND, x),
             );
         });
     });

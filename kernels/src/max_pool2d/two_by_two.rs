@@ -29,56 +29,50 @@ pub(super) fn forward_row(s: &Pool2dShape, x: &[f32], i: usize, y: &mut [f32]) {
     }
 }
 
-/// The rows of one picture's `dx` from the even row `top` on, as many as `dx` holds.
+/// The rows of one picture's `dx` from the even row `top` on, as many as there are, in the place of the same rows of `x`.
 #[inline(always)]
-pub(super) fn backward_band(s: &Pool2dShape, x: &[f32], dy: &[f32], top: usize, dx: &mut [f32]) {
+pub(super) fn backward_band(s: &Pool2dShape, dy: &[f32], top: usize, x: &mut [f32]) {
     let (row, out_row) = (s.w * s.c, s.out_w() * s.c);
-    for (i, dx) in (top / 2..).zip(dx.chunks_mut(2 * row)) {
+    for (i, x) in (top / 2..).zip(x.chunks_mut(2 * row)) {
         if i >= s.out_h() {
-            dx.fill(0.0); // the odd row at the end lies under no window
+            x.fill(0.0); // the odd row at the end lies under no window
             continue;
         }
-        let x = x[2 * i * row..][..2 * row].split_at(row);
-        backward_rows(s.c, x, &dy[i * out_row..][..out_row], dx.split_at_mut(row));
+        backward_rows(s.c, &dy[i * out_row..][..out_row], x.split_at_mut(row));
     }
 }
 
-/// Two rows of `dx`, from the same rows of `x` and one row of `dy`.
+/// Two rows, from one row of `dy`.
 #[inline(always)]
-fn backward_rows(channels: usize, x: (&[f32], &[f32]), dy: &[f32], dx: (&mut [f32], &mut [f32])) {
+fn backward_rows(channels: usize, dy: &[f32], (upper, lower): (&mut [f32], &mut [f32])) {
     let pair = 2 * channels;
     let covered = dy.len() * 2;
-    dx.0[covered..].fill(0.0); // the odd column at the end, likewise
-    dx.1[covered..].fill(0.0);
-    let x = x.0.chunks_exact(pair).zip(x.1.chunks_exact(pair));
-    let dx = dx.0.chunks_exact_mut(pair).zip(dx.1.chunks_exact_mut(pair));
-    for ((dy, (upper, lower)), (dupper, dlower)) in dy.chunks_exact(channels).zip(x).zip(dx) {
-        let ((a, b), (c, d)) = (upper.split_at(channels), lower.split_at(channels));
-        let ((da, db), (dc, dd)) = (dupper.split_at_mut(channels), dlower.split_at_mut(channels));
-        share([a, b, c, d], dy, [da, db, dc, dd]);
+    upper[covered..].fill(0.0); // the odd column at the end, likewise
+    lower[covered..].fill(0.0);
+    let pairs = upper.chunks_exact_mut(pair).zip(lower.chunks_exact_mut(pair));
+    for (dy, (upper, lower)) in dy.chunks_exact(channels).zip(pairs) {
+        let ((a, b), (c, d)) = (upper.split_at_mut(channels), lower.split_at_mut(channels));
+        share([a, b, c, d], dy);
     }
 }
 
-/// Gives each `dy` to the winner of its four cells.
+/// Gives each `dy` to the winner of its four cells, in the place of which the gradients are written.
 ///
-/// Sixteen channels at a time, by way of local arrays: with nine slices LLVM would have to prove, or to test, that
-/// none of the outputs overlaps an input, and gives up.
+/// Sixteen channels at a time, by way of local arrays: with five slices LLVM would have to prove, or to test, that none of
+/// them overlaps another, and gives up.
 #[inline(always)]
-fn share(x: [&[f32]; 4], dy: &[f32], dx: [&mut [f32]; 4]) {
-    let [a, b, c, d] = x.map(|x| x.as_chunks::<LANES>());
+fn share(x: [&mut [f32]; 4], dy: &[f32]) {
     let (dy, dy_rest) = dy.as_chunks::<LANES>();
-    let [da, db, dc, dd] = dx.map(|dx| dx.as_chunks_mut::<LANES>());
+    let [a, b, c, d] = x.map(|x| x.as_chunks_mut::<LANES>());
     for i in 0..dy.len() {
-        let (mut to_a, mut to_b, mut to_c, mut to_d) =
-            ([0.0; LANES], [0.0; LANES], [0.0; LANES], [0.0; LANES]);
+        let [mut to_a, mut to_b, mut to_c, mut to_d] = [a.0[i], b.0[i], c.0[i], d.0[i]];
         for l in 0..LANES {
-            [to_a[l], to_b[l], to_c[l], to_d[l]] =
-                to_winner(a.0[i][l], b.0[i][l], c.0[i][l], d.0[i][l], dy[i][l]);
+            [to_a[l], to_b[l], to_c[l], to_d[l]] = to_winner(to_a[l], to_b[l], to_c[l], to_d[l], dy[i][l]);
         }
-        (da.0[i], db.0[i], dc.0[i], dd.0[i]) = (to_a, to_b, to_c, to_d);
+        (a.0[i], b.0[i], c.0[i], d.0[i]) = (to_a, to_b, to_c, to_d);
     }
     for l in 0..dy_rest.len() {
-        [da.1[l], db.1[l], dc.1[l], dd.1[l]] = to_winner(a.1[l], b.1[l], c.1[l], d.1[l], dy_rest[l]);
+        [a.1[l], b.1[l], c.1[l], d.1[l]] = to_winner(a.1[l], b.1[l], c.1[l], d.1[l], dy_rest[l]);
     }
 }
 

@@ -1,11 +1,13 @@
 //! y = x ∗ w + bias, and then ReLU if asked.
 
+use graft_kernels::Isa;
 use graft_kernels::conv2d::{self, Conv2dError, Conv2dShape, Finish, KeptFilters, Padding};
-use graft_tensor::{Result, Tensor, TensorError};
+use graft_kernels::max_pool2d::{self, Pool2dShape};
+use graft_tensor::{Result, Shape, Tensor, TensorError};
 
 use super::relu::back_through_relu;
 use super::{four, keep, or_absent};
-use crate::{MaxPool2dOptions, Var};
+use crate::Var;
 
 /// How a window is moved over a map, and what follows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,16 +34,11 @@ impl<'t> Var<'t> {
         let s = shape(self, w, bias, options)?;
         let b = or_absent(self.tape, bias);
         let needs_gradient = [self, w, &b].iter().any(|v| v.needs_gradient());
-        // The gradient of a pooling needs the full map; and one pixel is too few for it, as it says itself.
-        if options.pool && (needs_gradient || s.out_h().min(s.out_w()) < 2) {
-            let map = self.conv2d(w, bias, Conv2dOptions { pool: false, ..options })?;
-            return map.max_pool2d(MaxPool2dOptions {
-                pool: [2, 2],
-                stride: [2, 2],
-                padding: Padding::Valid,
-            });
-        }
-        let [height, width] = [s.out_h(), s.out_w()].map(|len| if options.pool { len / 2 } else { len });
+        let pool = options.pool.then(|| pooling(&s)).transpose()?;
+        // The gradient of a pooling needs the full map.
+        let pool_later = pool.filter(|_| needs_gradient);
+        let halved = options.pool && !needs_gradient;
+        let [height, width] = [s.out_h(), s.out_w()].map(|len| if halved { len / 2 } else { len });
         let mut y = Tensor::for_overwrite([s.n, height, width, s.cout])?;
         let (x_, w_, b_) = (self.value().data(), w.value().data(), bias.map(|b| b.value().data()));
         // Filters that stay the same are worth preparing once. Without the room for it, they are prepared each time.
@@ -51,21 +48,28 @@ impl<'t> Var<'t> {
             let kept = w.value().derived(|w| KeptFilters::new(isa, algorithm, &s, w).ok().flatten());
             kept.and_then(Option::as_ref)
         };
-        let finish = Finish { bias: b_, relu: options.relu, pool: options.pool };
+        let finish = Finish { bias: b_, relu: options.relu, pool: halved };
         conv2d::forward(isa, algorithm, &s, x_, w_, kept, finish, y.data_mut());
+        let (y, map) = match pool_later {
+            Some(p) => (maxima(isa, &p, &y)?, Some((p, y))),
+            None => (y, None),
+        };
 
         let (x_shape, w_shape) = (*self.shape(), *w.shape());
         let (x_kept, w_kept, y_kept) = (keep(self, w), keep(w, self), options.relu.then(|| y.clone()));
         Ok(self.tape.record(y, [self, w, &b], move |dy, [_, _, bias_wanted]| {
+            // ReLU before the maximum is ReLU after it, and the sum over all outputs is that over those that were kept: both
+            // are done where there are four times fewer numbers.
             let dy = back_through_relu(isa, y_kept, dy);
             let mut gradients = [None, None, None];
-            if let Some(x) = x_kept {
-                let dw = gradients[1].insert(Tensor::for_overwrite(w_shape)?);
-                conv2d::backward_weights(isa, algorithm, &s, x.data(), dy.data(), dw.data_mut());
-            }
             if bias_wanted {
                 let db = gradients[2].insert(Tensor::for_overwrite([s.cout])?);
                 conv2d::backward_bias(isa, &s, dy.data(), db.data_mut());
+            }
+            let dy = back_through_pool(isa, map, dy);
+            if let Some(x) = x_kept {
+                let dw = gradients[1].insert(Tensor::for_overwrite(w_shape)?);
+                conv2d::backward_weights(isa, algorithm, &s, x.data(), dy.data(), dw.data_mut());
             }
             if let Some(w) = w_kept {
                 let dx = gradients[0].insert(Tensor::for_overwrite(x_shape)?);
@@ -73,6 +77,34 @@ impl<'t> Var<'t> {
             }
             Ok(gradients)
         }))
+    }
+}
+
+/// The pooling of a convolution's outputs by 2×2.
+fn pooling(s: &Conv2dShape) -> Result<Pool2dShape> {
+    let map = [s.n, s.out_h(), s.out_w(), s.cout];
+    Pool2dShape::new(map, [2, 2], [2, 2], Padding::Valid).map_err(|_| {
+        TensorError::shape("max_pool2d", "a map of at least 2 by 2 (padding valid)", &Shape::from(map))
+    })
+}
+
+/// The largest of each 2×2.
+fn maxima(isa: Isa, p: &Pool2dShape, map: &Tensor) -> Result<Tensor> {
+    let mut y = Tensor::for_overwrite([p.n, p.out_h(), p.out_w(), p.c])?;
+    max_pool2d::forward(isa, p, map.data(), y.data_mut());
+    Ok(y)
+}
+
+/// The gradient before a pooling, from the one after it; without a map there was none.
+///
+/// It takes the place of the map, which nothing else needs any more.
+fn back_through_pool(isa: Isa, map: Option<(Pool2dShape, Tensor)>, dy: Tensor) -> Tensor {
+    match map {
+        Some((p, mut map)) => {
+            max_pool2d::backward_in_place(isa, &p, map.data_mut(), dy.data());
+            map
+        }
+        None => dy,
     }
 }
 
@@ -127,6 +159,30 @@ mod tests {
         };
         assert_eq!(run(true), run(false));
         assert!(run(true).0.data().contains(&0.0));
+    }
+
+    /// On whole numbers, so that the order of the bias's sums has no part in it.
+    #[test]
+    fn pooling_fused_is_pooling_after() {
+        let whole = |shape: &[usize]| Tensor::from_fn(shape, |i| (i * 7 % 11) as f32 - 5.0);
+        let [x, w, b] = [whole(&[2, 7, 5, 2]), whole(&[3, 3, 2, 3]), whole(&[3])];
+        let run = |pool, relu| {
+            let tape = Tape::new();
+            let v = [&x, &w, &b].map(|t| tape.leaf(t.clone()));
+            let y = v[0].conv2d(
+                &v[1],
+                Some(&v[2]),
+                Conv2dOptions { stride: [1, 1], padding: Padding::Same, relu, pool },
+            );
+            let two = crate::MaxPool2dOptions { pool: [2, 2], stride: [2, 2], padding: Padding::Valid };
+            let y = if pool { y.unwrap() } else { y.unwrap().max_pool2d(two).unwrap() };
+            let loss = y.mul(&y).unwrap().sum().unwrap();
+            let mut gradients = tape.backward(&loss).unwrap();
+            (y.value().clone(), v.each_ref().map(|v| gradients.take(v).unwrap()))
+        };
+        for relu in [true, false] {
+            assert_eq!(run(true, relu), run(false, relu));
+        }
     }
 
     #[test]
