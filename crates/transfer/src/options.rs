@@ -233,7 +233,7 @@ impl Options {
     /// and the kernels, whose sums differ in the last bit from one instruction set to the other.
     pub fn conditions(&self) -> String {
         /// Goes up whenever decoding, resizing or a kernel gives other bits than before.
-        const REVISION: u32 = 2;
+        const REVISION: u32 = 3;
         let Self { resize, exif, conv_algorithm, .. } = self;
         let kernels = match conv_algorithm {
             Algorithm::Auto => Isa::current().name().to_owned(),
