@@ -2,7 +2,7 @@
 //! three, and with the divisors left to the taps.
 
 use super::plan::{Maps, Tile};
-use super::transform::{OUT, POINTS, gradient};
+use super::transform::{OUT, POINTS, both_axes, gradient};
 use super::views::{Column, Edge, Pixels};
 use crate::gemm::tile::LINE;
 use crate::simd::Simd;
@@ -33,22 +33,18 @@ pub(super) fn transform_gradients<S: Simd, const NR: usize>(
 #[inline(always)]
 fn transform<S: Simd, const NR: usize>(s: S, d: &impl Pixels, first: usize, mut to: Column<'_, NR>) {
     for lane in (0..NR).step_by(S::LANES) {
-        let mut columns = [[s.splat(0.0); OUT]; POINTS];
-        for x in 0..OUT {
-            let mut column = [s.splat(0.0); OUT];
-            for y in 0..OUT {
-                column[y] = d.load(s, y, x, first + lane);
-            }
-            let column = gradient(s, column);
-            for i in 0..POINTS {
-                columns[i][x] = column[i];
-            }
-        }
-        for i in 0..POINTS {
-            let row = gradient(s, columns[i]);
-            for j in 0..POINTS {
-                s.store(row[j], &mut to.row(i * POINTS + j)[lane..]);
-            }
-        }
+        both_axes(
+            s,
+            #[inline(always)]
+            |y, x| d.load(s, y, x, first + lane),
+            #[inline(always)]
+            |axis| gradient(s, axis),
+            #[inline(always)]
+            |i, row| {
+                for j in 0..POINTS {
+                    s.store(row[j], &mut to.row(i * POINTS + j)[lane..]);
+                }
+            },
+        );
     }
 }

@@ -14,7 +14,7 @@
 use std::ops::Range;
 
 use super::plan::{Maps, Tile};
-use super::transform::{OUT, POINTS, input};
+use super::transform::{OUT, POINTS, both_axes, input};
 use super::views::{Column, Edge, Pixels, Planes};
 use crate::gemm::tile::LINE;
 use crate::simd::Simd;
@@ -62,22 +62,18 @@ pub(super) fn transform_tile<S: Simd>(
 #[inline(always)]
 fn transform_line<S: Simd>(s: S, d: &impl Pixels, first: usize, mut v: Column<'_, LINE>) {
     for lane in (0..LINE).step_by(S::LANES) {
-        let mut columns = [[s.splat(0.0); POINTS]; POINTS];
-        for x in 0..POINTS {
-            let mut column = [s.splat(0.0); POINTS];
-            for y in 0..POINTS {
-                column[y] = d.load(s, y, x, first + lane);
-            }
-            let column = input(s, column);
-            for i in 0..POINTS {
-                columns[i][x] = column[i];
-            }
-        }
-        for i in 0..POINTS {
-            let row = input(s, columns[i]);
-            for j in 0..POINTS {
-                s.store(row[j], &mut v.row(i * POINTS + j)[lane..]);
-            }
-        }
+        both_axes(
+            s,
+            #[inline(always)]
+            |y, x| d.load(s, y, x, first + lane),
+            #[inline(always)]
+            |axis| input(s, axis),
+            #[inline(always)]
+            |i, row| {
+                for j in 0..POINTS {
+                    s.store(row[j], &mut v.row(i * POINTS + j)[lane..]);
+                }
+            },
+        );
     }
 }

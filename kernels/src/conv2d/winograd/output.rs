@@ -6,7 +6,7 @@
 //! ```
 
 use super::plan::{Maps, Region};
-use super::transform::{OUT, PLANES, POINTS, output};
+use super::transform::{OUT, PLANES, POINTS, both_axes, output};
 use crate::conv2d::Finish;
 use crate::gemm::tile::LINE;
 use crate::parallel::BlockMut;
@@ -86,21 +86,16 @@ fn transform_part<S: Simd, const NR: usize>(
     bias: &[f32; NR],
     finish: Finish<'_>,
 ) -> [[S::V; OUT]; OUT] {
-    let mut columns = [[s.splat(0.0); POINTS]; OUT];
-    for x in 0..POINTS {
-        let mut column = [s.splat(0.0); POINTS];
-        for y in 0..POINTS {
-            column[y] = s.load(&products[y * POINTS + x][part..]);
-        }
-        let column = output(s, column);
-        for i in 0..OUT {
-            columns[i][x] = column[i];
-        }
-    }
     let mut out = [[s.splat(0.0); OUT]; OUT];
-    for i in 0..OUT {
-        out[i] = output(s, columns[i]);
-    }
+    both_axes(
+        s,
+        #[inline(always)]
+        |y, x| s.load(&products[y * POINTS + x][part..]),
+        #[inline(always)]
+        |axis| output(s, axis),
+        #[inline(always)]
+        |i, row| out[i] = row,
+    );
     let bias = s.load(&bias[part..]);
     if finish.pool {
         // The maximum commutes with adding a number and with ReLU, and leaves a quarter of that to do.

@@ -87,6 +87,30 @@ pub(super) fn output<S: Simd>(s: S, m: [S::V; POINTS]) -> [S::V; OUT] {
     ]
 }
 
+/// A transform along both axes: of each column, then of each row of what came of these, which `row` gets with its number.
+#[inline(always)]
+pub(super) fn both_axes<S: Simd, const FROM: usize, const TO: usize>(
+    s: S,
+    load: impl Fn(usize, usize) -> S::V,
+    along: impl Fn([S::V; FROM]) -> [S::V; TO],
+    mut row: impl FnMut(usize, [S::V; TO]),
+) {
+    let mut columns = [[s.splat(0.0); FROM]; TO];
+    for x in 0..FROM {
+        let mut column = [s.splat(0.0); FROM];
+        for y in 0..FROM {
+            column[y] = load(y, x);
+        }
+        let column = along(column);
+        for i in 0..TO {
+            columns[i][x] = column[i];
+        }
+    }
+    for i in 0..TO {
+        row(i, along(columns[i]));
+    }
+}
+
 /// The values of four gradients at the points, not divided: 10 operations.
 #[inline(always)]
 pub(super) fn gradient<S: Simd>(s: S, d: [S::V; OUT]) -> [S::V; POINTS] {
