@@ -72,7 +72,7 @@ pub mod preview;
 pub mod resize;
 
 pub use augment::{Augmentation, Compat, FillMode, Interval, Transform};
-pub use coats::{Coat, Coats};
+pub use coats::{Coat, Coats, InventedCoats};
 pub use dataset::{
     ClassTable, Dataset, File, Folder, Layout, OnBadImage, Part, Sample, Verified, VerifyOptions,
     image_files, shuffled, verify,

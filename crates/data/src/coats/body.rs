@@ -42,13 +42,15 @@ pub(super) struct Surface {
 
 impl Body {
     pub(super) fn new(s: &mut Stream) -> Self {
-        let size = between(s, 0.46, 0.80);
+        let size = between(s, 0.40, 0.80);
         let from = direction(s);
         let height = between(s, 0.5, 0.9);
         let flat = (1.0 - height * height).sqrt();
-        let scale = between(s, 0.78, 1.25);
+        // Near or far, each as likely as the other: a pattern may be 1.6 times as large as life, or as small.
+        let far = between(s, 1.0, 1.6);
+        let scale = if chance(s, 0.5) { far } else { 1.0 / far };
         Self {
-            centre: [between(s, -0.12, 0.12), between(s, -0.12, 0.12)],
+            centre: [between(s, -0.16, 0.16), between(s, -0.16, 0.16)],
             axes: [size * between(s, 0.9, 1.25), size * between(s, 0.72, 0.95)],
             along: direction(s),
             outline: Noise::new(s),

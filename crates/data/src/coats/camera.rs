@@ -28,10 +28,10 @@ impl Camera {
         Self {
             gain: [exposure * (1.0 + warmth), exposure * (1.0 + green), exposure * (1.0 - warmth)],
             gamma: between(s, -0.45, 0.45),
-            contrast: between(s, 0.65, 1.1),
+            contrast: between(s, 0.5, 1.1),
             vignette: between(s, 0.0, 0.6),
-            blur: between(s, 0.0, 1.0) * between(s, 0.0, 0.022),
-            grain: between(s, 0.0, 0.05),
+            blur: between(s, 0.0, 1.0) * between(s, 0.0, 0.026),
+            grain: between(s, 0.0, 0.065),
         }
     }
 

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use rayon::prelude::*;
 
-use super::{Coat, Coats};
+use super::{Coat, Coats, check_size};
 use crate::preview::png_bytes;
 use crate::{DataError, Part, Result};
 
@@ -38,7 +38,7 @@ impl Coats {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn write(&self, out: &Path, progress: &(dyn Fn(usize) -> ControlFlow<()> + Sync)) -> Result<()> {
-        self.check()?;
+        check_size(self.size)?;
         refuse_taken(out)?;
         let refused = |path: &Path| {
             let path = path.to_owned();
@@ -85,7 +85,7 @@ impl Coats {
             matches!((fs::read(path), drawn), (Ok(found), Ok(drawn)) if found == drawn)
         };
         let to_learn_from = self.per_class(Part::Train) > 0;
-        self.check().is_ok()
+        check_size(self.size).is_ok()
             && PARTS.iter().all(|&(part, name)| {
                 let expected: BTreeSet<_> = (0..self.per_class(part)).map(file_name).collect();
                 Coat::ALL.iter().all(|coat| files(&folder.join(name).join(coat.name())) == expected)

@@ -25,7 +25,7 @@ impl Blade {
             along: [along[0], -along[1]],
             bend: between(s, -0.5, 0.5),
             length: between(s, 0.6, 1.3),
-            width: between(s, 0.012, 0.045),
+            width: between(s, 0.012, 0.05),
             colour: colour(s),
         }
     }
@@ -52,7 +52,7 @@ pub(super) struct Foreground {
 
 impl Foreground {
     pub(super) fn new(s: &mut Stream) -> Self {
-        let many = if chance(s, 0.45) { 0 } else { 1 + s.below(6) };
+        let many = if chance(s, 0.45) { 0 } else { 1 + s.below(8) };
         Self { blades: (0..many).map(|_| Blade::new(s)).collect() }
     }
 

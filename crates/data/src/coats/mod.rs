@@ -11,6 +11,7 @@
 //!   ├ reaction_diffusion    labyrinths: Turing's own
 //!   ├ noise                 stripes that bend and break, patches
 //!   └ palette               the kind's colours, varied and tinted
+//! invented.rs    animals that there are not: a class for every number
 //! scene.rs       the skin on a round body, before a background, behind grass
 //! camera.rs      light, focus, grain → bytes
 //! folder.rs      all pictures as a folder of PNG files
@@ -25,6 +26,7 @@ mod body;
 mod camera;
 mod folder;
 mod foreground;
+mod invented;
 mod math;
 mod noise;
 mod palette;
@@ -38,6 +40,7 @@ use std::fmt;
 use graft_kernels::random::{Purpose, Stream};
 use rayon::prelude::*;
 
+pub use self::invented::InventedCoats;
 use crate::{DataError, Part, Result, Rgb8};
 
 /// An animal, known by its coat.
@@ -147,7 +150,7 @@ impl Coats {
     /// Picture number `index` of a class and part; there is no last one.
     pub fn picture(&self, coat: Coat, part: Part, index: usize) -> Rgb8 {
         let mut s = Stream::of_layer(self.seed, Purpose::Data, coat as u32, part as u64, index as u64);
-        scene::picture(coat, &mut s, self.size)
+        scene::picture(|s, pixel| pattern::skin(coat, s, pixel), &mut s, self.size)
     }
 
     /// All pictures of a part with their labels, class after class, drawn by all threads.
@@ -155,7 +158,7 @@ impl Coats {
     /// # Errors
     /// [`DataError::Setting`] if the size is not in 1..=[`Coats::MAX_SIZE`].
     pub fn pictures(&self, part: Part) -> Result<Vec<(Coat, Rgb8)>> {
-        self.check()?;
+        check_size(self.size)?;
         let all: Vec<_> = self.numbers(part).collect();
         Ok(all.into_par_iter().map(|(coat, index)| (coat, self.picture(coat, part, index))).collect())
     }
@@ -174,17 +177,14 @@ impl Coats {
         let per_class = self.per_class(part);
         Coat::ALL.into_iter().flat_map(move |coat| (0..per_class).map(move |index| (coat, index)))
     }
+}
 
-    fn check(&self) -> Result<()> {
-        if (1..=Self::MAX_SIZE).contains(&self.size) {
-            return Ok(());
-        }
-        Err(DataError::Setting {
-            name: "size of coats",
-            found: self.size.to_string(),
-            expected: "1 to 4096 pixels",
-        })
+fn check_size(size: usize) -> Result<()> {
+    if (1..=Coats::MAX_SIZE).contains(&size) {
+        return Ok(());
     }
+    let expected = "1 to 4096 pixels";
+    Err(DataError::Setting { name: "size of coats", found: size.to_string(), expected })
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! The colours of one animal: its kind's own, as often as not washed over with a tint that any kind may have.
+//! The colours of one animal: its kind's own, more often than not washed over with a tint that any kind may have.
 //!
 //! There are white tigers and red zebras at sunset; a classifier that goes by colour alone has to fail here.
 
@@ -29,7 +29,7 @@ impl Palette {
     /// These colours, varied; a kind gives them from light to dark.
     pub(super) fn varied(s: &mut Stream, [light, middle, dark]: [Rgb; 3]) -> Self {
         let tint = TINTS[s.below(TINTS.len() as u32) as usize];
-        let wash = if chance(s, 0.4) { between(s, 0.0, 0.3) } else { between(s, 0.5, 1.0) };
+        let wash = if chance(s, 0.3) { between(s, 0.0, 0.3) } else { between(s, 0.5, 1.0) };
         let mut vary = |c: Rgb| {
             let c = blend(c, shade(brightness(c), tint), wash);
             let level = between(s, 0.8, 1.15);

@@ -6,18 +6,18 @@ use super::background::background;
 use super::body::Body;
 use super::camera::Camera;
 use super::foreground::Foreground;
-use super::math::{Rgb, blend, shade, step};
+use super::math::{Rgb, blend, shade, step, times};
 use super::noise::Noise;
-use super::pattern::skin;
-use super::{Coat, math::times};
+use super::pattern::Skin;
 use crate::Rgb8;
 
-/// Draws a coat in a scene of its own. All that is random is drawn from `s`.
-pub(super) fn picture(coat: Coat, s: &mut Stream, size: usize) -> Rgb8 {
+/// Draws an animal in a scene of its own. All that is random is drawn from `s`; `skin` makes its coat of it, and of the
+/// side of a pixel.
+pub(super) fn picture(skin: impl Fn(&mut Stream, f32) -> Skin, s: &mut Stream, size: usize) -> Rgb8 {
     let pixel = 1.0 / size as f32;
     let (behind, body, before) = (background(s), Body::new(s), Foreground::new(s));
     let (camera, hair) = (Camera::new(s), Noise::new(s));
-    let skin = skin(coat, s, body.pixel(pixel));
+    let skin = skin(s, body.pixel(pixel));
     let place = |i: usize| (i as f32 + 0.5) * pixel - 0.5;
     let colour = |i: usize| -> Rgb {
         let p = [place(i % size), place(i / size)];

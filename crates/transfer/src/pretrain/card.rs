@@ -57,6 +57,14 @@ fn page(weights: &[u8], source: &str, pictures: &Pictures, state: &State, figure
     let seconds: f64 = state.history.iter().map(|epoch| epoch.seconds).sum();
     let rate = (train * state.history.len()) as f64 / seconds;
     let options = serde_json::to_value(recipe).unwrap_or_default();
+    let coats = recipe.invented();
+    let invented = match coats.kinds {
+        0 => String::new(),
+        kinds => format!(
+            "; and {kinds} kinds of animals that there are not, {} drawn pictures of each",
+            coats.per_kind
+        ),
+    };
     let mut flags = String::new();
     for (name, value) in options.as_object().into_iter().flatten() {
         let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
@@ -73,7 +81,7 @@ means, no scaling).
 
 | | |
 |---|---|
-| data | {source}: {train} pictures of {n} classes ({classes}), BLAKE3 of the pictures {data} |
+| data | {source}: {train} pictures of {n} classes ({classes}){invented}; BLAKE3 of all pictures {data} |
 | command | `pretrain --data {source}{flags}` |
 | accuracy | {accuracy:.4} on {measured} {part} pictures (loss {loss:.4}), measured on the file as it is |
 | training | {epochs} epochs in {seconds:.0} s, {rate:.0} pictures a second, {isa} |
@@ -84,9 +92,10 @@ of threads.
 
 What it is good for: a base that sees edges, textures and simple shapes in small pictures, quickly. What it is not good
 for: pictures of 224 pixels, fine distinctions, or any decision about people. It has seen {n} classes, and knows of
-nothing else; for photos, VGG16 with ImageNet's weights is the better base.
+nothing else{but_patterns}; for photos, VGG16 with ImageNet's weights is the better base.
 ",
         divisor = recipe.width_divisor,
+        but_patterns = if recipe.invented_coats > 0 { " but patterns" } else { "" },
         side = recipe.image_size,
         n = classes.len(),
         classes = classes.join(", "),

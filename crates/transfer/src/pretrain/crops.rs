@@ -22,6 +22,8 @@ pub const PREPROCESSING: Preprocessing = Preprocessing::Caffe;
 pub struct Crops<'a> {
     pictures: Vec<&'a Rgb8>,
     labels: Vec<usize>,
+    /// Rows and columns of what the network sees.
+    size: [usize; 2],
     batch_size: usize,
     /// How pictures are varied; as they are where this is `None`.
     vary: Option<Vary>,
@@ -30,7 +32,8 @@ pub struct Crops<'a> {
 /// How pictures are varied.
 #[derive(Debug, Clone, Copy)]
 pub struct Vary {
-    /// By how many pixels they are moved at most, in both directions. What comes in from outside is grey.
+    /// By how many pixels they are moved at most, in both directions; one that is larger than what is seen of it, to
+    /// anywhere. What comes in from outside is grey.
     pub shift: usize,
     /// The side of a square, somewhere in each picture, that is made grey: a network that cannot count on seeing the one
     /// telling part has to learn the others too (DeVries and Taylor, *Cutout*, 2017). 0 hides nothing.
@@ -73,17 +76,27 @@ impl<'a> Crops<'a> {
             ))),
         };
         let labels = samples.iter().map(|&i| dataset.samples[i].label).collect();
-        let pictures = samples.iter().map(picture).collect::<Result<_>>()?;
-        Ok(Self { pictures, labels, batch_size, vary })
+        let pictures: Vec<_> = samples.iter().map(picture).collect::<Result<_>>()?;
+        let size = pictures.first().map_or([0; 2], |picture| [picture.height, picture.width]);
+        Ok(Self { pictures, labels, size, batch_size, vary })
+    }
+
+    /// These pictures too, with their labels. They may be larger than those of the folder: each time another part of
+    /// them is seen.
+    pub fn and(mut self, more: &'a [(usize, Rgb8)]) -> Self {
+        self.labels.extend(more.iter().map(|(label, _)| label));
+        self.pictures.extend(more.iter().map(|(_, picture)| picture));
+        self
     }
 
     fn batch(&self, epoch: u64, places: &[usize]) -> Result<Batch, BoxError> {
-        let &Rgb8 { height, width, .. } = self.pictures[places[0]];
+        let [height, width] = self.size;
         let mut x = Tensor::for_overwrite([places.len(), height, width, CHANNELS])?;
         let rows = x.data_mut().par_chunks_exact_mut(height * width * CHANNELS);
         rows.zip(places).for_each(|(row, &i)| {
-            let how = self.vary.map_or(Move::NONE, |vary| vary.of(epoch, i, [height, width]));
-            how.copy(self.pictures[i], row);
+            let picture = self.pictures[i];
+            let how = self.vary.map_or(Move::NONE, |vary| vary.of(epoch, i, self.size, picture));
+            how.copy(picture, self.size, row);
         });
         let labels = places.iter().map(|&i| self.labels[i]).collect();
         Ok(Batch { x, from_layer: 0, labels, samples: places.iter().map(|&i| i as u64).collect() })
@@ -112,10 +125,11 @@ impl Batches for Crops<'_> {
 
 impl Vary {
     /// The move of picture `sample` in an epoch, from the stream (seed, `Augment`, epoch, sample).
-    fn of(self, epoch: u64, sample: usize, size: [usize; 2]) -> Move {
+    fn of(self, epoch: u64, sample: usize, size: [usize; 2], picture: &Rgb8) -> Move {
         let mut s = Stream::new(self.seed, Purpose::Augment, epoch, sample as u64);
-        let mut shift = || s.below(2 * self.shift as u32 + 1) as isize - self.shift as isize;
-        let (top, left) = (shift(), shift());
+        let mut shift =
+            |spare: usize| s.below((2 * self.shift + spare) as u32 + 1) as isize - self.shift as isize;
+        let (top, left) = (shift(picture.height - size[0]), shift(picture.width - size[1]));
         let mirrored = s.below(2) == 1;
         // The middle of the square is a pixel of the picture, each as likely as the other.
         let mut corner = |len: usize| s.below(len as u32) as isize - (self.cutout / 2) as isize;
@@ -128,17 +142,16 @@ impl Move {
     const NONE: Self = Self { top: 0, left: 0, mirrored: false, hidden: Hidden { top: 0, left: 0, side: 0 } };
 
     /// The moved picture, preprocessed. Places from outside and hidden ones are 0, which is ImageNet's mean colour.
-    fn copy(self, picture: &Rgb8, out: &mut [f32]) {
-        let (height, width) = (picture.height as isize, picture.width as isize);
-        let stride = picture.width * CHANNELS;
-        let columns = self.left.max(0)..(self.left + width).min(width);
+    fn copy(self, picture: &Rgb8, size: [usize; 2], out: &mut [f32]) {
+        let width = size[1] as isize;
+        let columns = self.left.max(0)..(self.left + width).min(picture.width as isize);
         let first = (columns.start - self.left) as usize * CHANNELS;
         let source = columns.start as usize * CHANNELS..columns.end as usize * CHANNELS;
-        for (y, line) in out.chunks_exact_mut(stride).enumerate() {
+        for (y, line) in out.chunks_exact_mut(size[1] * CHANNELS).enumerate() {
             line.fill(0.0);
             let row = y as isize + self.top;
-            if (0..height).contains(&row) {
-                let from = &picture.data[row as usize * stride..][source.clone()];
+            if (0..picture.height as isize).contains(&row) {
+                let from = &picture.data[row as usize * picture.width * CHANNELS..][source.clone()];
                 let to = &mut line[first..first + from.len()];
                 to.iter_mut().zip(from).for_each(|(to, &from)| *to = f32::from(from));
                 PREPROCESSING.apply(to);
@@ -168,7 +181,7 @@ mod tests {
     /// Red, with the mean added back and 255 for places from outside.
     fn reds(how: Move) -> Vec<Vec<u8>> {
         let mut out = vec![f32::NAN; 4 * 5 * 3];
-        how.copy(&picture(), &mut out);
+        how.copy(&picture(), [4, 5], &mut out);
         let red = |bgr: &[f32]| if bgr == [0.0; 3] { 255 } else { (bgr[2] + 123.68).round() as u8 };
         out.chunks(15).map(|line| line.chunks(3).map(red).collect()).collect()
     }
@@ -194,7 +207,7 @@ mod tests {
     #[test]
     fn every_move_is_drawn_and_named_by_epoch_and_sample() {
         let vary = Vary { shift: 2, cutout: 2, seed: 1 };
-        let moves: Vec<Move> = (0..400).map(|sample| vary.of(3, sample, [4, 5])).collect();
+        let moves: Vec<Move> = (0..400).map(|sample| vary.of(3, sample, [4, 5], &picture())).collect();
         for shift in -2..=2 {
             assert!(moves.iter().any(|m| m.top == shift) && moves.iter().any(|m| m.left == shift));
         }
@@ -204,15 +217,49 @@ mod tests {
             assert!(moves.iter().any(|m| m.hidden.top == row && m.hidden.left == row + 1));
         }
         assert!(moves.iter().all(|m| (-1..3).contains(&m.hidden.top) && (-1..4).contains(&m.hidden.left)));
-        let other_epoch: Vec<Move> = (0..400).map(|sample| vary.of(4, sample, [4, 5])).collect();
+        let other_epoch: Vec<Move> = (0..400).map(|sample| vary.of(4, sample, [4, 5], &picture())).collect();
         assert_ne!(moves, other_epoch);
+    }
+
+    #[test]
+    fn of_a_larger_picture_every_part_is_seen_and_no_other_size() {
+        let (small, large) = (picture(), Rgb8::from_fn(6, 8, |y, x| [(10 * y + x) as u8, 100, 200]));
+        let vary = Vary { shift: 1, cutout: 0, seed: 1 };
+        let moves: Vec<Move> = (0..400).map(|sample| vary.of(3, sample, [4, 5], &large)).collect();
+        for (top, left) in (-1..=3).flat_map(|top| (-1..=4).map(move |left| (top, left))) {
+            assert!(moves.iter().any(|m| (m.top, m.left) == (top, left)), "{top}, {left}");
+        }
+        assert!(moves.iter().all(|m| (-1..=3).contains(&m.top) && (-1..=4).contains(&m.left)));
+        let mut out = vec![f32::NAN; 4 * 5 * 3];
+        Move { top: 3, left: 4, ..Move::NONE }.copy(&large, [4, 5], &mut out);
+        let red = |y: usize, x: usize| (out[(5 * y + x) * 3 + 2] + 123.68).round();
+        assert_eq!([red(0, 0), red(0, 3), red(2, 1)], [34.0, 37.0, 55.0]);
+        assert_eq!((out[4 * 3], out[15 * 3]), (0.0, 0.0), "beyond its right and its lower border");
+
+        let more = [(2, large)];
+        let folder = Crops {
+            pictures: vec![&small; 2],
+            labels: vec![0, 1],
+            size: [4, 5],
+            batch_size: 3,
+            vary: Some(vary),
+        };
+        let mut all = folder.and(&more);
+        let batch = all.epoch(0).next().unwrap().unwrap();
+        assert_eq!(batch.x.shape()[..], [3, 4, 5, 3]);
+        assert_eq!(batch.labels.iter().sum::<usize>(), 3);
     }
 
     #[test]
     fn an_epoch_has_every_picture_once_and_measuring_leaves_them_as_they_are() {
         let picture = picture();
-        let crops =
-            |vary| Crops { pictures: vec![&picture; 7], labels: (0..7).collect(), batch_size: 3, vary };
+        let crops = |vary| Crops {
+            pictures: vec![&picture; 7],
+            labels: (0..7).collect(),
+            size: [4, 5],
+            batch_size: 3,
+            vary,
+        };
         let labels = |c: &mut Crops<'_>, epoch| -> Vec<usize> {
             c.epoch(epoch).flat_map(|b| b.unwrap().labels).collect()
         };

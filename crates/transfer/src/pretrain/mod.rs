@@ -6,6 +6,7 @@
 //! | what | why |
 //! |---|---|
 //! | batch normalisation | thirteen layers in a row do not train without: signals die or explode on their way |
+//! | invented coats | a folder of objects teaches objects; patterns that keep what they are in any light and size are learnt from patterns |
 //! | random shifts, mirroring, a part hidden | each picture is seen many times, and must not be learnt by heart |
 //! | a step size that rises, then falls to nothing | large steps find a good region, small ones its bottom |
 //! | weight decay, label smoothing | a network that is never quite sure of itself errs less on new pictures |
@@ -16,6 +17,7 @@
 //!
 //! ```text
 //! crops.rs        pictures in memory → batches, moved and mirrored
+//! kept.rs         the classes that are written, and those that only served to learn
 //! recipe.rs       the options that decide the result; network, optimiser, schedule of them
 //! checkpoint.rs   after each epoch: all that the next one depends on
 //! card.rs         what a person should know of the weights
@@ -24,6 +26,7 @@
 mod card;
 pub mod checkpoint;
 pub mod crops;
+mod kept;
 mod recipe;
 
 use std::path::PathBuf;
@@ -31,7 +34,7 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use clap::Parser;
-use graft_data::{Part, resize::Interpolation};
+use graft_data::{Part, Rgb8, resize::Interpolation};
 use graft_kernels::Isa;
 use graft_nn::Sequential;
 use graft_nn::callbacks::TerminateOnNaN;
@@ -84,6 +87,7 @@ struct Command {
 const EXAMPLES: &str = "\
 Examples:
   pretrain --data cifar10 --out runs/mini
+  pretrain --data cifar10 --invented-coats 100 --out runs/mini     (how vgg16-mini was made)
   pretrain --data cifar10 --out runs/mini --resume
   feature-extractor --data photos --weights runs/mini/backbone.safetensors
   predict runs/mini/backbone.safetensors photo.jpg
@@ -125,14 +129,16 @@ impl Run<'_> {
         note(format_args!("\n{}", pictures.dataset.class_table()));
         let judged = judged_by(&pictures)?;
         let vary = Vary { shift: recipe.shift, cutout: recipe.cutout, seed: recipe.seed };
-        let mut train = Crops::new(&pictures, Part::Train, recipe.batch_size, Some(vary))?;
+        let classes = pictures.dataset.class_names.len();
+        let invented = self.invented(classes)?;
+        let mut train = Crops::new(&pictures, Part::Train, recipe.batch_size, Some(vary))?.and(&invented);
         let mut measured = Crops::new(&pictures, judged, recipe.batch_size, None)?;
 
-        let mut network = recipe.network(pictures.dataset.class_names.len(), true)?;
+        let mut network = recipe.network(classes + recipe.invented_coats, true)?;
         network.initialize(recipe.seed);
         let mut optimizer = recipe.optimizer()?;
         let path = self.folder.file(CHECKPOINT);
-        let new = State::new(recipe, digest(&pictures), Isa::current().name());
+        let new = State::new(recipe, digest(&pictures, &invented), Isa::current().name());
         let state = checkpoint::resume(&path, &new, &mut network, &mut optimizer)?.unwrap_or(new);
         let done = state.history.len() as u64;
         self.announce(&network, done);
@@ -164,6 +170,21 @@ impl Run<'_> {
         self.finish(&pictures, judged, &network, saver.into_state(), &mut measured)
     }
 
+    /// The drawn pictures, labelled after the folder's classes.
+    fn invented(&self, classes: usize) -> Result<Vec<(usize, Rgb8)>> {
+        let coats = self.command.recipe.invented();
+        let mut pictures = coats.pictures()?;
+        pictures.iter_mut().for_each(|(label, _)| *label += classes);
+        if coats.kinds > 0 {
+            note(format_args!(
+                "and {} pictures of {} kinds of invented animals",
+                pictures.len(),
+                coats.kinds
+            ));
+        }
+        Ok(pictures)
+    }
+
     fn announce(&self, network: &Sequential, done: u64) {
         let Recipe { image_size, width_divisor, epochs, .. } = self.command.recipe;
         note(format_args!(
@@ -187,8 +208,11 @@ impl Run<'_> {
         measured: &mut Crops<'_>,
     ) -> Result<()> {
         let class_names = pictures.dataset.class_names.clone();
-        let mut plain = self.command.recipe.network(class_names.len(), false)?;
-        fold_batch_normalization(trained, &mut plain)?;
+        let recipe = &self.command.recipe;
+        let mut all = recipe.network(class_names.len() + recipe.invented_coats, false)?;
+        fold_batch_normalization(trained, &mut all)?;
+        let mut plain = recipe.network(class_names.len(), false)?;
+        kept::copy(&all, &mut plain)?;
         let source = self.command.data.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let card = ModelCard {
             format: ModelCard::FORMAT,
@@ -196,7 +220,7 @@ impl Run<'_> {
             architecture: plain.config(),
             data: None,
             class_names,
-            image_size: self.command.recipe.image_size,
+            image_size: recipe.image_size,
             resize: Interpolation::default(),
             exif: true,
             preprocessing: PREPROCESSING,
@@ -207,9 +231,8 @@ impl Run<'_> {
         model_file::save(&path, &card, &plain, DType::F16)?;
         let mut written = model_file::load(&path)?.network;
         let begun = Instant::now();
-        let Evaluation { accuracy, loss, .. } = Trainer::new(&mut written)
-            .loss(self.command.recipe.loss())
-            .evaluate(measured, &mut Measuring::new(judged))?;
+        let Evaluation { accuracy, loss, .. } =
+            Trainer::new(&mut written).loss(recipe.loss()).evaluate(measured, &mut Measuring::new(judged))?;
         let figures = Figures { accuracy, loss, pictures: measured.samples(), part: judged };
         card::write(self.folder, &path, &source, pictures, &state, &figures)?;
         note(format_args!(
@@ -234,12 +257,16 @@ fn judged_by(pictures: &Pictures) -> Result<Part> {
 }
 
 /// A digest of all pictures with their classes and parts, in their order.
-fn digest(pictures: &Pictures) -> String {
+fn digest(pictures: &Pictures, invented: &[(usize, Rgb8)]) -> String {
     let mut hasher = blake3::Hasher::new();
     for sample in &pictures.dataset.samples {
         hasher.update(&sample.digest);
         hasher.update(&(sample.label as u64).to_le_bytes());
         hasher.update(&[sample.part as u8]);
+    }
+    for (label, picture) in invented {
+        hasher.update(&picture.data);
+        hasher.update(&(*label as u64).to_le_bytes());
     }
     hasher.finalize().to_hex().to_string()
 }

@@ -1,6 +1,7 @@
 //! How a backbone is trained from nothing: every number that decides the result.
 
 use clap::Args;
+use graft_data::InventedCoats;
 use graft_nn::callbacks::OneCycle;
 use graft_nn::layers::Dense;
 use graft_nn::losses::Loss;
@@ -54,6 +55,11 @@ pub struct Recipe {
     #[arg(long, value_name = "PIXELS", default_value_t = Recipe::default().cutout, help_heading = "Training")]
     pub cutout: usize,
 
+    /// Kinds of animals that there are not, which are learnt besides the folder's classes: their coats teach what
+    /// patterns are (a hundred pictures of each are drawn; the weights that are written name the folder's classes only)
+    #[arg(long, value_name = "KINDS", default_value_t = Recipe::default().invented_coats, help_heading = "Training")]
+    pub invented_coats: usize,
+
     /// Names every random choice: the first weights, the order, how pictures are moved
     #[arg(long, value_name = "N", default_value_t = Recipe::default().seed, help_heading = "Training")]
     pub seed: u64,
@@ -71,7 +77,7 @@ impl Default for Recipe {
     /// What gave the best backbone on CIFAR-10.
     fn default() -> Self {
         Self {
-            epochs: 40,
+            epochs: 80,
             batch_size: 128,
             learning_rate: 0.1,
             warmup_epochs: 5.0,
@@ -80,6 +86,7 @@ impl Default for Recipe {
             optimizer: "sgd-nesterov".to_owned(),
             shift: 4,
             cutout: 8,
+            invented_coats: 0,
             seed: 0,
             image_size: MIN_SIZE,
             width_divisor: MINI_WIDTH_DIVISOR,
@@ -126,6 +133,10 @@ impl Recipe {
         if self.cutout > self.image_size {
             return refuse("cutout", format!("at most {}", self.image_size), &self.cutout);
         }
+        if self.invented_coats > InventedCoats::MAX_KINDS {
+            let most = format!("at most {}", InventedCoats::MAX_KINDS);
+            return refuse("invented-coats", most, &self.invented_coats);
+        }
         self.optimizer()?;
         self.schedule(usize::MAX)?;
         Ok(())
@@ -150,6 +161,16 @@ impl Recipe {
         let mut network = vgg.build()?;
         network.push(HEAD, Dense::new(classes).activation(Activation::Softmax))?;
         Ok(network)
+    }
+
+    /// What is drawn to learn from besides the folder: twice as large as what the network sees of it at a time.
+    pub fn invented(&self) -> InventedCoats {
+        InventedCoats {
+            seed: self.seed,
+            size: 2 * self.image_size,
+            kinds: self.invented_coats,
+            ..InventedCoats::default()
+        }
     }
 
     /// What moves the weights.

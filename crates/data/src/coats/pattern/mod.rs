@@ -8,6 +8,7 @@ mod cow;
 mod dalmatian;
 mod fawn;
 mod giraffe;
+mod invented;
 mod ladybird;
 mod leopard;
 mod pufferfish;
@@ -17,6 +18,8 @@ mod tortoise;
 mod zebra;
 
 use graft_kernels::random::Stream;
+
+pub(super) use self::invented::skin as invented_skin;
 
 use super::Coat;
 use super::math::{Point, Rgb};
