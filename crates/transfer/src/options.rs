@@ -75,6 +75,11 @@ pub struct Options {
     #[serde(skip)]
     pub pooling: Option<Pooling>,
 
+    /// What pixels go through before the network: caffe (RGB to BGR, minus ImageNet's means: what VGG16 was trained on, and
+    /// vgg16-mini), rescale (divided by 255: wrong for both, but often shown), none. It is kept with the model
+    #[arg(long, value_name = "HOW", default_value = "caffe", help_heading = "Network")]
+    pub preprocessing: Preprocessing,
+
     /// The layers grafted on, in one line; `classes` stands for the number of classes. Narrower networks than VGG16 get a
     /// batch_normalization(0.9) before the default one
     #[arg(long, value_name = "LAYERS", help_heading = "Network")]
@@ -234,12 +239,12 @@ impl Options {
     pub fn conditions(&self) -> String {
         /// Goes up whenever decoding, resizing or a kernel gives other bits than before.
         const REVISION: u32 = 3;
-        let Self { resize, exif, conv_algorithm, .. } = self;
+        let Self { resize, exif, conv_algorithm, preprocessing, .. } = self;
         let kernels = match conv_algorithm {
             Algorithm::Auto => Isa::current().name().to_owned(),
             other => format!("{} {other}", Isa::current().name()),
         };
-        format!("{REVISION}: {:?}, {resize}, exif {exif}, {kernels}", Preprocessing::Caffe)
+        format!("{REVISION}: {preprocessing:?}, {resize}, exif {exif}, {kernels}")
     }
 
     /// The bound for gradients, of which there is one at most.

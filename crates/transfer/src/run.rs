@@ -9,7 +9,6 @@ use graft_nn::fit::Evaluation;
 use graft_nn::head::Head;
 use graft_nn::metrics::top_k_accuracy;
 use graft_nn::{Sequential, summary};
-use graft_vgg::Preprocessing;
 use serde::Serialize;
 
 use crate::base::Base;
@@ -91,7 +90,7 @@ impl<M: Method> Run<'_, M> {
         let (base_layers, width_divisor) = (base.network.layers().len(), base.width_divisor);
         self.tell_inputs(&base);
         let network = graft(base.network, head, class_names.len(), recipe.unfreeze_last, options.seed)?;
-        let pictures = Pictures::labelled(inputs, options, self.threads, preprocess(Preprocessing::Caffe))?;
+        let pictures = Pictures::labelled(inputs, options, self.threads, preprocess(options.preprocessing))?;
         note(format_args!("\n{}", summary(&network, recipe.method, None, true)));
 
         let card = ModelCard {
@@ -103,7 +102,7 @@ impl<M: Method> Run<'_, M> {
             image_size: inputs.image_size,
             resize: options.resize,
             exif: options.exif,
-            preprocessing: Preprocessing::Caffe,
+            preprocessing: options.preprocessing,
             base_weights: base.path.display().to_string(),
             base_licence: base.licence.clone(),
         };
@@ -156,8 +155,11 @@ impl<M: Method> Run<'_, M> {
     fn tell_inputs(&self, base: &Base) {
         note(format_args!("base: {}, weights from {}", base.architecture, base.path.display()));
         note(format_args!("      {}", base.licence));
-        let (side, resize) = (self.inputs.image_size, self.method.options().resize);
-        note(format_args!("photos: to {side} × {side} by {resize}; pixels: {}", Preprocessing::Caffe));
+        let (side, options) = (self.inputs.image_size, self.method.options());
+        note(format_args!(
+            "photos: to {side} × {side} by {}; pixels: {}",
+            options.resize, options.preprocessing
+        ));
     }
 
     fn metrics(&self, pictures: &Pictures, trained: &Trained, training_seconds: f64) -> Result<Metrics> {

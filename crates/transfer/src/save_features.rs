@@ -10,7 +10,6 @@ use std::path::Path;
 use graft_data::{Folder, Layout, Sample};
 use graft_nn::Sequential;
 use graft_tensor::{Shape, npy};
-use graft_vgg::Preprocessing;
 
 use crate::base::Base;
 use crate::check::outside_of_photos;
@@ -34,7 +33,7 @@ pub fn of_flat_folder(to: &Path, inputs: &Inputs, options: &Options, threads: us
     }
     check_folder(to, &inputs.folder)?;
     let base = Base::load(inputs, options)?;
-    let pictures = Pictures::unlabelled(inputs, options, threads, preprocess(Preprocessing::Caffe))?;
+    let pictures = Pictures::unlabelled(inputs, options, threads, preprocess(options.preprocessing))?;
     write(to, &base.network, base.network.layers().len(), &pictures, options)?;
     Ok(true)
 }

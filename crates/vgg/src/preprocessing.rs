@@ -4,7 +4,9 @@
 //! ImageNet's training pictures. Other pixels (red first, or divided by 255) give other features, silently.
 
 use std::fmt;
+use std::str::FromStr;
 
+use graft_nn::NnError;
 use serde::{Deserialize, Serialize};
 
 /// The mean of ImageNet's training pictures: blue, green, red.
@@ -17,11 +19,25 @@ pub const IMAGENET_MEANS_BGR: [f32; 3] = [103.939, 116.779, 123.68];
 pub enum Preprocessing {
     /// Pixels as they are.
     None,
-    /// RGB to BGR, minus ImageNet's means, no scaling.
+    /// RGB to BGR, minus ImageNet's means, no scaling: what VGG16's weights expect.
     Caffe,
+    /// Divided by 255, as many recipes have it, whatever the weights expect.
+    Rescale,
 }
 
 impl Preprocessing {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::None, Self::Caffe, Self::Rescale];
+
+    /// The name on a command line and in a model's header.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Caffe => "caffe",
+            Self::Rescale => "rescale",
+        }
+    }
+
     /// Turns raw pixels into what the network expects, in place. To be applied once: the result are no pixels any more.
     ///
     /// # Panics
@@ -30,6 +46,7 @@ impl Preprocessing {
         match self {
             Self::None => {}
             Self::Caffe => preprocess_input(rgb),
+            Self::Rescale => rgb.iter_mut().for_each(|v| *v /= 255.0),
         }
     }
 }
@@ -39,7 +56,19 @@ impl fmt::Display for Preprocessing {
         match self {
             Self::None => f.write_str("RGB 0 to 255, as they are"),
             Self::Caffe => write!(f, "RGB to BGR, minus {IMAGENET_MEANS_BGR:?}, no scaling"),
+            Self::Rescale => f.write_str("RGB / 255"),
         }
+    }
+}
+
+impl FromStr for Preprocessing {
+    type Err = NnError;
+
+    fn from_str(name: &str) -> Result<Self, NnError> {
+        let known = Self::ALL.into_iter().find(|p| p.name() == name);
+        known.ok_or_else(|| {
+            NnError::argument("the preprocessing", "caffe, rescale or none", format!("'{name}'"))
+        })
     }
 }
 
@@ -73,6 +102,9 @@ mod tests {
         Preprocessing::Caffe.apply(&mut pixels);
         let [b, g, r] = [103.939f32, 116.779, 123.68];
         assert_eq!(pixels, [30.0 - b, 20.0 - g, 10.0 - r, -b, -g, -r]);
+        let mut pixels = [0.0, 51.0, 255.0];
+        Preprocessing::Rescale.apply(&mut pixels);
+        assert_eq!(pixels, [0.0, 0.2, 1.0]);
         let mut pixels = [10.0, 20.0, 30.0];
         Preprocessing::None.apply(&mut pixels);
         assert_eq!(pixels, [10.0, 20.0, 30.0]);
@@ -80,8 +112,13 @@ mod tests {
 
     #[test]
     fn it_is_stored_by_name_and_said_in_words() {
-        assert_eq!(serde_json::to_string(&Preprocessing::Caffe).unwrap(), "\"caffe\"");
-        assert_eq!(serde_json::from_str::<Preprocessing>("\"none\"").unwrap(), Preprocessing::None);
+        for preprocessing in Preprocessing::ALL {
+            let name = preprocessing.name();
+            assert_eq!(serde_json::to_string(&preprocessing).unwrap(), format!("\"{name}\""));
+            assert_eq!(name.parse::<Preprocessing>().unwrap(), preprocessing);
+        }
+        let error = "torch".parse::<Preprocessing>().unwrap_err().to_string();
+        assert!(error.contains("torch") && error.contains("caffe, rescale or none"), "{error}");
         assert_eq!(
             Preprocessing::Caffe.to_string(),
             "RGB to BGR, minus [103.939, 116.779, 123.68], no scaling"
