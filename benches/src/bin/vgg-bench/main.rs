@@ -61,6 +61,7 @@ fn run(options: &Options) -> Result<()> {
     match options.what {
         What::Forward => network::forward(&clock, options),
         What::A | What::B | What::BCached | What::C | What::F => network::step(&clock, options),
+        What::Pretrain => network::pretrain_step(&clock, options),
         What::D => photos::augmented_step(&clock, options),
         What::Fit => photos::fit(&clock, options),
         What::Augment => photos::augment(&clock, options),

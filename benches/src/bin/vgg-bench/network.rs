@@ -6,6 +6,7 @@ use graft_nn::fit::{Batch, Trainer, predict};
 use graft_nn::head::Head;
 use graft_nn::optimizers::{Algorithm, Optimizer, OptimizerConfig};
 use graft_tensor::Tensor;
+use graft_transfer::pretrain::Recipe;
 use graft_vgg::Vgg16;
 
 use crate::Result;
@@ -63,15 +64,41 @@ pub(crate) fn step(clock: &Clock, options: &Options) -> Result<()> {
     let shape = below.unwrap_or(*model.input_shape());
     let mut trainer = trainer(&mut model, options.what)?;
     for &n in &options.batch {
-        let labels = (0..n).map(|i| i % CLASSES).collect();
-        let batch = Batch { x: samples(n, &shape)?, from_layer, labels, samples: (0..n as u64).collect() };
-        let timing = clock.measure(1, || {
-            trainer.train_step(0, &batch)?;
-            Ok(())
-        })?;
-        clock.tell(&format!("train-{}", options.what), n, &timing, Extra::default())?;
+        time_step(clock, &mut trainer, &options.what.to_string(), n, &shape, from_layer)?;
     }
     Ok(())
+}
+
+/// One step of training a backbone from nothing, as `pretrain` takes it.
+pub(crate) fn pretrain_step(clock: &Clock, options: &Options) -> Result<()> {
+    let recipe = Recipe::default();
+    let mut model = recipe.network(CLASSES, true)?;
+    model.initialize(recipe.seed);
+    model.set_algorithm(options.conv_algorithm);
+    let shape = *model.input_shape();
+    let mut trainer = Trainer::new(&mut model).loss(recipe.loss()).optimizer(recipe.optimizer()?);
+    for &n in &options.batch {
+        time_step(clock, &mut trainer, "pretrain", n, &shape, 0)?;
+    }
+    Ok(())
+}
+
+/// A step with a batch of `n` samples that come in before the layer `from_layer`, with this shape.
+fn time_step(
+    clock: &Clock,
+    trainer: &mut Trainer<'_>,
+    what: &str,
+    n: usize,
+    shape: &[usize],
+    from_layer: usize,
+) -> Result<()> {
+    let labels = (0..n).map(|i| i % CLASSES).collect();
+    let batch = Batch { x: samples(n, shape)?, from_layer, labels, samples: (0..n as u64).collect() };
+    let timing = clock.measure(1, || {
+        trainer.train_step(0, &batch)?;
+        Ok(())
+    })?;
+    clock.tell(&format!("train-{what}"), n, &timing, Extra::default())
 }
 
 /// VGG16 with the head that a method grafts on, and what it trains of the base.

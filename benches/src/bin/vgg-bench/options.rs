@@ -66,6 +66,8 @@ pub(crate) enum What {
     D,
     /// Of every layer, with method 1's head
     F,
+    /// Of `pretrain`: all of vgg16-mini on 32×32 pixels, with batch normalisation, by SGD with Nesterov's momentum
+    Pretrain,
     /// Method 1 as a whole: 5 epochs of 128 pictures, with what is computed once
     Fit,
     /// 32 augmented pictures of 224×224
