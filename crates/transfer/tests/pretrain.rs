@@ -82,6 +82,40 @@ fn a_run_that_is_cut_off_and_goes_on_ends_as_if_nothing_had_happened() {
 }
 
 #[test]
+fn a_run_may_begin_where_another_ended_and_learn_coats_that_there_are_not() {
+    let dir = with_data();
+    let coats = ["--invented-coats", "2"];
+    let first = run("pretrain", dir.path(), &arguments("first", &coats));
+    assert!(first.status.success(), "{}", stderr(&first));
+    assert!(stderr(&first).contains("200 pictures of 2 kinds of invented animals"), "{}", stderr(&first));
+    let second =
+        run("pretrain", dir.path(), &arguments("second", &[&coats[..], &["--from", "first"]].concat()));
+    assert!(second.status.success(), "{}", stderr(&second));
+    let loss = |name: &str| -> f64 {
+        let history = fs::read_to_string(dir.path().join(name).join("history.csv")).unwrap();
+        history.lines().nth(1).unwrap().split(',').nth(3).unwrap().parse().unwrap()
+    };
+    assert!(loss("second") < loss("first"), "{} is no better start than {}", loss("second"), loss("first"));
+
+    // The weights that are written name the folder's classes, not the invented ones.
+    let card = fs::read_to_string(dir.path().join("second/backbone.md")).unwrap();
+    assert!(card.contains("36 pictures of 3 classes (blue, green, red); and 2 kinds"), "{card}");
+    let answers =
+        run("predict", dir.path(), &["second/backbone.safetensors", "pretrain-data/val/red", "--json"]);
+    assert!(answers.status.success(), "{}", stderr(&answers));
+    assert_eq!(String::from_utf8_lossy(&answers.stdout).matches("\"class\"").count(), 3 * 3);
+
+    for (from, code, says) in
+        [("nowhere", 4, "nowhere"), ("first", 4, "--from"), ("pretrain-data", 4, "checkpoint")]
+    {
+        let other = run("pretrain", dir.path(), &arguments("third", &["--from", from]));
+        assert_eq!(other.status.code(), Some(code), "{from}: {}", stderr(&other));
+        assert!(stderr(&other).contains(says), "{from}: {}", stderr(&other));
+        assert!(!dir.path().join("third").exists());
+    }
+}
+
+#[test]
 fn another_run_is_not_gone_on_with() {
     let dir = with_data();
     // Where there is nothing to go on from, a run begins.

@@ -83,6 +83,7 @@ means, no scaling).
 |---|---|
 | data | {source}: {train} pictures of {n} classes ({classes}){invented}; BLAKE3 of all pictures {data} |
 | command | `pretrain --data {source}{flags}` |
+| first weights | BLAKE3 {begun}: random ones by the seed, unless there was a `--from` |
 | accuracy | {accuracy:.4} on {measured} {part} pictures (loss {loss:.4}), measured on the file as it is |
 | training | {epochs} epochs in {seconds:.0} s, {rate:.0} pictures a second, {isa} |
 | file | {size} bytes, BLAKE3 {digest} |
@@ -100,6 +101,7 @@ nothing else{but_patterns}; for photos, VGG16 with ImageNet's weights is the bet
         n = classes.len(),
         classes = classes.join(", "),
         data = state.data,
+        begun = state.first_weights,
         epochs = state.history.len(),
         isa = state.isa,
         size = weights.len(),

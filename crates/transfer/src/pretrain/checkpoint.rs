@@ -33,6 +33,8 @@ pub struct State {
     pub recipe: Recipe,
     /// The digest of the pictures.
     pub data: String,
+    /// The digest of the weights that it began with: random ones of the recipe's seed, or those of an earlier run.
+    pub first_weights: String,
     /// The instruction set: another one rounds differently.
     pub isa: String,
     /// How many steps have been taken.
@@ -52,8 +54,9 @@ pub struct Epoch {
 
 impl State {
     /// Where a run stands that has not begun.
-    pub fn new(recipe: &Recipe, data: String, isa: &str) -> Self {
-        Self { recipe: recipe.clone(), data, isa: isa.to_owned(), steps: 0, history: Vec::new() }
+    pub fn new(recipe: &Recipe, data: String, isa: &str, network: &Sequential) -> Self {
+        let (recipe, isa, first_weights) = (recipe.clone(), isa.to_owned(), digest(network));
+        Self { recipe, data, first_weights, isa, steps: 0, history: Vec::new() }
     }
 
     /// An error unless a run that has not begun, `new`, is the same as the one that the checkpoint at `path` is of.
@@ -75,11 +78,44 @@ impl State {
         if self.data != new.data {
             return differs("pictures of digest", &self.data, &new.data);
         }
+        if self.first_weights != new.first_weights {
+            return differs("first weights of digest", &self.first_weights, &new.first_weights);
+        }
         if self.isa != new.isa {
             return differs("kernels for", &self.isa, &new.isa);
         }
         Ok(())
     }
+}
+
+/// The digest of all weights of a network, bit for bit.
+fn digest(network: &Sequential) -> String {
+    let mut hasher = blake3::Hasher::new();
+    for (_, _, weight) in network.weights() {
+        weight.value.data().iter().for_each(|w| {
+            hasher.update(&w.to_le_bytes());
+        });
+    }
+    hasher.finalize().to_hex().to_string()
+}
+
+/// Gives a network the weights of another run's checkpoint.
+///
+/// # Errors
+/// [`Error::Model`] or [`Error::Weights`] if there is none, or it is of another network.
+pub fn begin_with(path: &Path, network: &mut Sequential) -> Result<()> {
+    let file = WeightsFile::open(path)?;
+    if file.metadata(KEY).is_none() {
+        return Err(Error::model(path, "is no checkpoint of `pretrain`", "name the folder of such a run"));
+    }
+    model_file::read_weights(&file, network).map_err(|e| {
+        let problem = format!("is of another network than this run's ({e})");
+        Error::model(
+            path,
+            problem,
+            "--from takes a run with the same classes, --invented-coats and --width-divisor",
+        )
+    })
 }
 
 /// Writes the checkpoint.

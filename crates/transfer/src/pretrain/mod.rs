@@ -9,6 +9,7 @@
 //! | invented coats | a folder of objects teaches objects; patterns that keep what they are in any light and size are learnt from patterns |
 //! | random shifts, mirroring, a part hidden | each picture is seen many times, and must not be learnt by heart |
 //! | a step size that rises, then falls to nothing | large steps find a good region, small ones its bottom |
+//! | the same once more, from where it ended | what was a bottom is left for a deeper one (Loshchilov and Hutter, *SGDR*, 2017) |
 //! | weight decay, label smoothing | a network that is never quite sure of itself errs less on new pictures |
 //!
 //! In the end the normalisations are taken into the convolutions, and what is written is plain VGG in half precision:
@@ -70,6 +71,11 @@ struct Command {
 
     #[command(flatten)]
     recipe: Recipe,
+
+    /// Begin with the weights that an earlier run of the same network ended with, in place of random ones: the step size
+    /// rises and falls once more (a warm restart)
+    #[arg(long, value_name = "RUN_DIR", help_heading = "Training")]
+    from: Option<PathBuf>,
 
     /// The run's folder, which must be new or empty unless the run is resumed [default: the next runs/pretrain-N]
     #[arg(long, value_name = "RUN_DIR", help_heading = "Running")]
@@ -136,9 +142,12 @@ impl Run<'_> {
 
         let mut network = recipe.network(classes + recipe.invented_coats, true)?;
         network.initialize(recipe.seed);
+        if let Some(run) = &self.command.from {
+            checkpoint::begin_with(&run.join(CHECKPOINT), &mut network)?;
+        }
         let mut optimizer = recipe.optimizer()?;
         let path = self.folder.file(CHECKPOINT);
-        let new = State::new(recipe, digest(&pictures, &invented), Isa::current().name());
+        let new = State::new(recipe, digest(&pictures, &invented), Isa::current().name(), &network);
         let state = checkpoint::resume(&path, &new, &mut network, &mut optimizer)?.unwrap_or(new);
         let done = state.history.len() as u64;
         self.announce(&network, done);
