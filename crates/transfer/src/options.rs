@@ -64,7 +64,7 @@ pub struct Options {
     pub weights: Option<Weights>,
 
     /// The base's last layer, by Keras's name: what comes after it is left out. The lower layers see textures, the upper ones
-    /// objects [default: block5_pool, which is all of it; block3_pool on vgg16-mini and all that is narrower than VGG16]
+    /// objects [default: block5_pool, which is all of it; block4_pool on vgg16-mini and all that is narrower than VGG16]
     #[arg(long, value_name = "LAYER", help_heading = "Network")]
     #[serde(skip)]
     pub base_until: Option<String>,

@@ -8,7 +8,7 @@ use crate::{Inputs, Options};
 
 /// What the head of a narrow base begins with. (Keras's own momentum, 0.99, is made for more steps than some hundreds.)
 const NORMALIZATION: &str = "batch_normalization(0.9)";
-/// Epochs on a narrow base: more change nothing on coats (0.75 after 20 and after 60).
+/// Epochs on a narrow base: more change nothing on coats.
 const NARROW_EPOCHS: u64 = 20;
 
 /// A method of transfer learning.

@@ -31,16 +31,18 @@ fn without_any_argument_a_head_is_trained_and_held_against_others() {
     let said = succeeded(&output);
     let first: Vec<_> = said.lines().take(2).collect();
     assert!(first[0].starts_with("data: coats") && first[1].starts_with("weights: vgg16-mini"), "{said}");
-    assert!(said.contains("block3_pool, weights from vgg16-mini") && said.contains("64 × 64"), "{said}");
+    assert!(said.contains("block4_pool, weights from vgg16-mini") && said.contains("64 × 64"), "{said}");
 
     let m = metrics(&dir.path().join("runs/feature-extractor-1"));
     let contenders = m["comparison"].as_array().unwrap();
     let accuracy = |i: usize| contenders[i]["val_accuracy"].as_f64().unwrap();
     assert_eq!(contenders.len(), 3);
     assert_eq!(m["val_accuracy"].as_f64().unwrap(), accuracy(0));
-    assert!(accuracy(0) > 0.7, "the trained base: {}", accuracy(0));
-    assert!(accuracy(0) > accuracy(2) + 0.4, "the pixels: {}", accuracy(2));
-    assert!(accuracy(1) > 0.7, "a network that has had its chance: {}", accuracy(1));
+    let [transferred, nothing, pixels] = [0, 1, 2].map(accuracy);
+    assert!(transferred >= 0.75, "the trained base: {transferred}");
+    assert!(transferred >= nothing + 0.15, "{transferred} against {nothing} from nothing");
+    assert!(transferred >= pixels + 0.15, "{transferred} against {pixels} by the pixels");
+    assert!(nothing > 0.45, "a network that has had its chance: {nothing}");
     for c in contenders {
         assert!(said.contains(c["what"].as_str().unwrap()), "{c} in {said}");
         assert!(
@@ -59,7 +61,7 @@ fn without_any_argument_a_head_is_trained_and_held_against_others() {
         answer["path"].as_str().unwrap().ends_with(&format!("val/{class}/000.png"))
     });
     let right = right.count();
-    assert!(right >= 6, "{right} of 12 coats are named right: {answers}");
+    assert!(right >= 8, "{right} of 12 coats are named right: {answers}");
 }
 
 #[test]

@@ -55,9 +55,9 @@ fn page(weights: &[u8], source: &str, pictures: &Pictures, state: &State, figure
     let recipe = &state.recipe;
     let (classes, train) = (&pictures.dataset.class_names, pictures.dataset.count(Part::Train));
     let seconds: f64 = state.history.iter().map(|epoch| epoch.seconds).sum();
-    let rate = (train * state.history.len()) as f64 / seconds;
     let options = serde_json::to_value(recipe).unwrap_or_default();
     let coats = recipe.invented();
+    let rate = ((train + coats.kinds * coats.per_kind) * state.history.len()) as f64 / seconds;
     let invented = match coats.kinds {
         0 => String::new(),
         kinds => format!(
