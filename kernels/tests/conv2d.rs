@@ -2,12 +2,12 @@
 
 mod support;
 
-use graft_kernels::Isa;
 use graft_kernels::conv2d::{Algorithm, Conv2dShape, Finish, Padding};
+use graft_kernels::{Buffer, Isa};
 use support::conv2d::{
     Convolution, Data, Ours, all, check, data, expected, for_each_product, pooled_len, shape, whole_numbers,
 };
-use support::{bits, floats, pick, poisoned, same_on_any_pool, stream, within};
+use support::{bits, every_isa, floats, pick, poisoned, same_on_any_pool, stream, within};
 
 /// The edges of maps, tiles and blocks: one pixel, fewer pixels than a tile has rows, one more; three channels, one more
 /// or less than a vector; more taps than one block of k has.
@@ -293,6 +293,24 @@ fn a_picture_has_the_same_bits_alone_and_in_a_batch() {
         shape([33, 7, 6, 17], [3, 3, 17, 33], [1, 1], Padding::Valid),
     ] {
         alone_and_in_a_batch(&s);
+    }
+}
+
+/// The map of a first layer is streamed to memory where it is large, as that of both pictures is and that of one is not, and
+/// begins on a line, as a buffer does.
+#[test]
+fn a_large_map_of_a_first_layer_has_the_same_bits() {
+    let s = shape([2, 130, 132, 3], [3, 3, 3, 64], [1, 1], Padding::Same);
+    let (d, one) = (data(&s, 0, floats), Conv2dShape { n: 1, ..s });
+    let finish = Finish { bias: Some(&d.bias), relu: true, pool: false };
+    for ours in every_isa().into_iter().map(|isa| Ours(isa, Algorithm::Direct)) {
+        let mut y = Buffer::from(&poisoned(s.y_len())[..]);
+        ours.forward(&s, &d.x, &d.w, finish, &mut y);
+        for (n, y) in y.chunks_exact(one.y_len()).enumerate() {
+            let mut alone = poisoned(one.y_len());
+            ours.forward(&one, &d.x[n * one.x_len()..][..one.x_len()], &d.w, finish, &mut alone);
+            assert!(bits(&alone) == bits(y), "{ours:?}: picture {n}");
+        }
     }
 }
 

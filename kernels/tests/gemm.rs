@@ -11,7 +11,7 @@ use support::{
 /// Sizes around the edges of all tiles (4 × 8, 6 × 16, 14 × 32), of the strips and of the blocks.
 const M: [usize; 17] = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 13, 14, 15, 27, 28, 29, 225];
 const N: [usize; 16] = [0, 1, 2, 7, 8, 9, 15, 16, 17, 31, 32, 33, 64, 65, 127, 513];
-const K: [usize; 11] = [0, 1, 2, 3, 4, 5, 9, 255, 256, 257, 515];
+const K: [usize; 12] = [0, 1, 2, 3, 4, 5, 9, 255, 256, 257, 515, 1030];
 
 /// How the operands lie in memory.
 #[derive(Copy, Clone, Debug)]

@@ -244,3 +244,23 @@ fn what_adam_remembers_of_a_gradient_that_ended_never_becomes_subnormal() {
         assert!(v[0] > 0.0, "{isa}: the mean of the squares shrinks by a thousandth in each step, {v:?}");
     }
 }
+
+#[test]
+fn nor_does_what_rmsprop_and_momentum_remember() {
+    const FIRST: [f32; 3] = [0.1, 1e-14, 1e-21];
+    for isa in every_isa() {
+        let rmsprop = RmsProp { momentum: 0.9, centered: true, ..RmsProp::default() };
+        let (mut w, mut slots) = ([1.0; 3], [[0.0; 3]; 3]);
+        let sgd = Sgd { momentum: 0.9, nesterov: true };
+        let (mut w_sgd, mut velocity) = ([1.0; 3], [0.0; 3]);
+        for t in 1..1000 {
+            let g = if t == 1 { FIRST } else { [0.0; 3] };
+            rmsprop.step(isa, 0.001, &mut w, &g, slots.each_mut().map(|slot| &mut slot[..]));
+            sgd.step(isa, 0.001, &mut w_sgd, &g, [&mut velocity]);
+            let all = || slots.iter().flatten().chain(&velocity);
+            assert!(!all().any(|v| v.is_subnormal()), "{isa}, step {t}: {slots:?}, {velocity:?}");
+            assert!(t > 1 || slots[0][0] > 0.0 && velocity[0] < 0.0);
+        }
+        assert_eq!((slots, velocity), ([[0.0; 3]; 3], [0.0; 3]), "{isa}");
+    }
+}

@@ -2,6 +2,7 @@
 
 mod support;
 
+use graft_kernels::dense::{self, DenseShape};
 use graft_kernels::elementwise::BLOCK;
 use graft_kernels::relu::{self, NEGLIGIBLE, reference};
 use support::{Verdict, bits, every_isa, floats, poisoned, same_on_any_pool, stream};
@@ -93,6 +94,24 @@ fn negligible_gradients_end_and_others_do_not() {
         let mut dx = poisoned(dy.len());
         relu::backward(isa, &[1.0; 6], &dy, &mut dx);
         assert_eq!(dx, [0.0, 0.0, 0.0, 0.0, -1e-29, 2.0 * NEGLIGIBLE], "{isa}");
+    }
+}
+
+#[test]
+fn with_the_bias_in_one_pass_are_the_bits_of_two() {
+    for (rows, cols) in [(0, 3), (1, 1), (255, 5), (256, 64), (257, 33), (1000, 3)] {
+        let mut r = stream(rows as u64);
+        let (y, dy) = (floats(&mut r, rows * cols), floats(&mut r, rows * cols));
+        let s = DenseShape { batch: rows, inputs: 1, outputs: cols };
+        for isa in every_isa() {
+            let (mut expected, mut expected_db) = (dy.clone(), poisoned(cols));
+            relu::backward_in_place(isa, &y, &mut expected);
+            dense::backward_bias(isa, &s, &expected, &mut expected_db);
+            let (mut dx, mut db) = (dy.clone(), poisoned(cols));
+            relu::backward_with_bias(isa, &y, &mut dx, &mut db);
+            assert_eq!(bits(&dx), bits(&expected), "{isa}, {rows} rows of {cols}");
+            assert_eq!(bits(&db), bits(&expected_db), "{isa}, {rows} rows of {cols}");
+        }
     }
 }
 

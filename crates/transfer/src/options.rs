@@ -301,7 +301,8 @@ pub enum ClassWeight {
 pub enum Precision {
     /// As they were computed.
     F32,
-    /// 11 bits of precision, up to 65,504.
+    /// 11 bits of precision, up to 65,504; `half` is the same.
+    #[value(alias = "half")]
     F16,
     /// 8 bits of precision, the range of f32.
     Bf16,

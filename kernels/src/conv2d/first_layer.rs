@@ -18,6 +18,10 @@ use crate::simd::Simd;
 /// memory.
 const PIXELS_AHEAD: usize = 28;
 
+/// Numbers of a map (8 MB) from which on it is streamed to memory: no L2 holds it until the next layer reads it, and a line
+/// that is written as a whole need not be fetched.
+const STREAMED: usize = 1 << 21;
+
 /// Whether this is such a layer.
 pub(super) fn can(s: &Conv2dShape) -> bool {
     [s.kh, s.kw, s.cin] == [TAPS, TAPS, RGB] && s.stride == [1, 1]
@@ -50,6 +54,7 @@ impl WithTile for Layer<'_> {
         let (out_w, cout) = (shape.out_w(), shape.cout);
         let panels = cout.div_ceil(NR);
         let framed = out_w + TAPS - 1;
+        let stream = S::STREAMS && y.len() >= STREAMED;
         with_scratch(panels * shape.taps() * NR, |filters| {
             let filters = filters.as_chunks_mut::<NR>().0;
             pack(w, cout, filters);
@@ -62,7 +67,7 @@ impl WithTile for Layer<'_> {
                     let rows = [first, &rest[..framed], &rest[framed..]];
                     s.vectorize(
                         #[inline(always)]
-                        || one_row::<S, MR, NR, NV>(s, rows, filters, epilogue, cout, y),
+                        || one_row::<S, MR, NR, NV>(s, rows, filters, epilogue, stream, cout, y),
                     );
                 });
             });
@@ -102,6 +107,7 @@ fn one_row<S: Simd, const MR: usize, const NR: usize, const NV: usize>(
     rows: [&[[f32; RGB]]; TAPS],
     filters: &[[f32; NR]],
     epilogue: Epilogue<'_>,
+    stream: bool,
     cout: usize,
     y: &mut [f32],
 ) {
@@ -115,7 +121,7 @@ fn one_row<S: Simd, const MR: usize, const NR: usize, const NV: usize>(
             let sums = &mut sums[..pixels.len()];
             tile::<S, MR, NR, NV>(s, a, b, Ahead::default(), false, Rows::all(sums));
             let (first, width) = (panel * NR, NR.min(cout - panel * NR));
-            for i in 0..pixels.len() {
+            for i in 0..if stream { 0 } else { pixels.len() } {
                 for line in (first..first + width).step_by(LINE) {
                     s.prefetch(y, (i + PIXELS_AHEAD) * cout + line);
                 }
@@ -123,7 +129,7 @@ fn one_row<S: Simd, const MR: usize, const NR: usize, const NV: usize>(
             if width == NR {
                 let bias =
                     epilogue.bias.map_or(&[0.0; NR], |bias| bias[first..].first_chunk().expect("NR columns"));
-                finish(s, sums, bias, epilogue.relu, cout, &mut y[first..]);
+                finish(s, sums, bias, epilogue.relu, stream, cout, &mut y[first..]);
             } else {
                 for (sums, y) in sums.iter().zip(y.chunks_exact_mut(cout)) {
                     let y = &mut y[first..][..width];
@@ -132,6 +138,9 @@ fn one_row<S: Simd, const MR: usize, const NR: usize, const NV: usize>(
                 }
             }
         }
+    }
+    if stream {
+        s.fence();
     }
 }
 
@@ -142,6 +151,7 @@ fn finish<S: Simd, const NR: usize>(
     sums: &[[f32; NR]],
     bias: &[f32; NR],
     relu: bool,
+    stream: bool,
     cout: usize,
     y: &mut [f32],
 ) {
@@ -149,7 +159,8 @@ fn finish<S: Simd, const NR: usize>(
         let y: &mut [f32; NR] = y[i * cout..].first_chunk_mut().expect("NR columns");
         for lane in (0..NR).step_by(S::LANES) {
             let v = s.add(s.load(&sums[lane..]), s.load(&bias[lane..]));
-            s.store(if relu { s.relu(v) } else { v }, &mut y[lane..]);
+            let v = if relu { s.relu(v) } else { v };
+            if stream { s.stream(v, &mut y[lane..]) } else { s.store(v, &mut y[lane..]) }
         }
     }
 }

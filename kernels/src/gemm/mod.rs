@@ -78,6 +78,11 @@ pub struct Epilogue<'a> {
 }
 
 impl Epilogue<'_> {
+    /// Whether sums are stored as they are.
+    pub(crate) fn is_nothing(&self) -> bool {
+        self.bias.is_none() && !self.relu
+    }
+
     /// Finishes `c`, a part of a row that starts at column `start`.
     #[inline(always)]
     pub(crate) fn apply(&self, start: usize, c: &mut [f32]) {

@@ -14,35 +14,119 @@
 use std::ops::Range;
 
 use super::MatRef;
-use super::tile::{Far, KC, LINE, Panel};
+use super::tile::{KC, LINE, Panel};
 use crate::half::Narrow;
 use crate::simd::Simd;
 
 /// How many rows before its turn a row of B is asked for, when it is copied: 512 columns of 8 rows are 16 KB of L2.
 const ROWS_AHEAD: usize = 8;
 
-/// Every so-manyth row.
-#[derive(Copy, Clone)]
-pub(crate) struct Every {
-    /// Number of the first.
-    pub(crate) first: usize,
-    /// How many.
-    pub(crate) count: usize,
-    /// How many rows from one to the next.
-    pub(crate) apart: usize,
-}
+/// How far ahead of itself a row of A is asked for at least, in numbers, when it is copied: 2 KB.
+const FAR: usize = 512;
 
 /// The left operand of a product, (m, k).
 pub(crate) trait Left: Sync {
-    /// Packs these rows (at most MR) and these k (at most KC) into `scratch`, which has room for KC lines.
-    fn pack<'p>(&self, rows: Range<usize>, ks: Range<usize>, scratch: &'p mut [f32]) -> Panel<'p>;
+    /// Packs these rows (at most MR) and these k (at most KC) into `scratch`, which has a line for each k.
+    fn pack<'p>(&self, rows: Range<usize>, ks: Range<usize>, scratch: &'p mut [[f32; LINE]]) -> Panel<'p>;
 
-    /// What of these rows a tile is to ask for while it multiplies, as long as it multiplies them from `k` on, because
-    /// [`Left::pack`] will soon read it; nothing, if that is of no use.
+    /// Where these k of these rows lie, if those of a row lie together: then they can be packed a line at a time, while
+    /// something else is computed ([`Copying`]).
     #[inline(always)]
-    fn ahead(&self, rows: Every, k: usize) -> Far<'_> {
-        let _ = (rows, k);
-        Far::default()
+    fn lying(&self, rows: Range<usize>, ks: Range<usize>) -> Option<Lying<'_>> {
+        let _ = (rows, ks);
+        None
+    }
+}
+
+/// Some rows of a matrix, the numbers of each next to one another.
+#[derive(Copy, Clone)]
+pub(crate) struct Lying<'a> {
+    data: &'a [f32],
+    /// The first number of the first row.
+    first: usize,
+    /// From one row to the next.
+    stride: usize,
+    rows: usize,
+    /// Of each row.
+    len: usize,
+}
+
+/// Rows on their way into [`Panel::Lines`], as many lines at a time as there is time for.
+///
+/// Those of the first row come first, as memory is fast at what follows. What a line needs is counted along rather than
+/// computed: this runs beside a tile, in units of the CPU that the tile multiplies in.
+pub(crate) struct Copying<'a, 'p> {
+    data: &'a [f32],
+    /// Where the next line lies.
+    from: usize,
+    /// From behind the last line of a row to the next row.
+    skip: usize,
+    /// How far ahead memory is asked for.
+    far: usize,
+    /// Lines of a row, and how many are still to come of this one.
+    lines: [usize; 2],
+    to: &'p mut [[f32; LINE]],
+    /// Where the next line goes; beyond the end if there is none.
+    at: usize,
+    /// How many there are, and the number of this one.
+    rows: [usize; 2],
+}
+
+impl<'a, 'p> Copying<'a, 'p> {
+    /// None of them is there yet; `to` has room for them.
+    #[inline(always)]
+    pub(crate) fn new(from: Lying<'a>, to: &'p mut [[f32; LINE]]) -> Self {
+        let Lying { data, first, stride, rows, len } = from;
+        let lines = len.div_ceil(LINE);
+        Self {
+            data,
+            from: first,
+            skip: stride.wrapping_sub(lines * LINE),
+            far: stride.max(FAR),
+            lines: [lines, lines],
+            at: if rows * lines == 0 { usize::MAX } else { 0 },
+            to,
+            rows: [rows, 0],
+        }
+    }
+
+    /// Copies the next `count` lines, if there are so many.
+    ///
+    /// It stops at the end of the memory that they lie in, if that is within a line: a call to copy less than a line, even if
+    /// it is never made, would have the tile beside this keep its accumulators in memory.
+    #[inline(always)]
+    pub(crate) fn copy<S: Simd>(&mut self, s: S, count: usize) {
+        for _ in 0..count {
+            let Some(to) = self.to.get_mut(self.at) else { return };
+            let Some(line) = self.data.get(self.from..).and_then(|from| from.first_chunk()) else { return };
+            s.prefetch_far(self.data, self.from.wrapping_add(self.far));
+            // To the end of the line, whatever is there behind the last k: no tile reads it.
+            *to = *line;
+            self.next();
+        }
+    }
+
+    /// Copies what is left.
+    pub(crate) fn finish(mut self) {
+        while let Some(to) = self.to.get_mut(self.at) {
+            let from = &self.data[self.from..];
+            let len = from.len().min(LINE);
+            to[..len].copy_from_slice(&from[..len]);
+            self.next();
+        }
+    }
+
+    #[inline(always)]
+    fn next(&mut self) {
+        self.from += LINE;
+        self.at += self.rows[0];
+        self.lines[1] -= 1;
+        if self.lines[1] == 0 {
+            self.lines[1] = self.lines[0];
+            self.from = self.from.wrapping_add(self.skip);
+            self.rows[1] += 1;
+            self.at = if self.rows[1] < self.rows[0] { self.rows[1] } else { usize::MAX };
+        }
     }
 }
 
@@ -88,10 +172,10 @@ impl Right for NarrowRef<'_> {
 
 impl Left for MatRef<'_> {
     #[inline(always)]
-    fn pack<'p>(&self, rows: Range<usize>, ks: Range<usize>, scratch: &'p mut [f32]) -> Panel<'p> {
+    fn pack<'p>(&self, rows: Range<usize>, ks: Range<usize>, scratch: &'p mut [[f32; LINE]]) -> Panel<'p> {
         let [row_stride, col_stride] = self.strides;
         if row_stride == 1 && col_stride != 1 {
-            let a = &mut scratch.as_chunks_mut::<LINE>().0[..ks.len()];
+            let a = &mut scratch[..ks.len()];
             for (to, k) in a.iter_mut().zip(ks) {
                 to[..rows.len()].copy_from_slice(&self.data[k * col_stride..][rows.clone()]);
             }
@@ -109,13 +193,10 @@ impl Left for MatRef<'_> {
     }
 
     #[inline(always)]
-    fn ahead(&self, rows: Every, k: usize) -> Far<'_> {
-        let [row_stride, col_stride] = self.strides;
-        if col_stride != 1 {
-            return Far::default();
-        }
-        let first = rows.first * row_stride + k;
-        Far { data: self.data, first, count: rows.count, apart: rows.apart * row_stride, step: LINE }
+    fn lying(&self, rows: Range<usize>, ks: Range<usize>) -> Option<Lying<'_>> {
+        let [stride, together] = self.strides;
+        let first = rows.start * stride + ks.start;
+        (together == 1).then_some(Lying { data: self.data, first, stride, rows: rows.len(), len: ks.len() })
     }
 }
 
@@ -125,11 +206,11 @@ impl Left for MatRef<'_> {
 pub(crate) fn lines<'p, 'a>(
     rows: Range<usize>,
     ks: Range<usize>,
-    scratch: &'p mut [f32],
+    scratch: &'p mut [[f32; LINE]],
     row: impl Fn(usize, Range<usize>, &mut [f32]) -> Option<&'a [f32]>,
 ) -> Panel<'p> {
     let (count, mut held) = (rows.len(), [0.0; KC]);
-    let panel = &mut scratch.as_chunks_mut::<LINE>().0[..count * ks.len().div_ceil(LINE)];
+    let panel = &mut scratch[..count * ks.len().div_ceil(LINE)];
     for (i, at) in rows.enumerate() {
         let lying = row(at, ks.clone(), &mut held[..ks.len()]);
         let (whole, tail) = lying.unwrap_or(&held[..ks.len()]).as_chunks::<LINE>();

@@ -120,6 +120,8 @@ pub(crate) struct Ahead<'a> {
     pub(crate) b: usize,
     /// Into L1: the A of the next tile.
     pub(crate) a: &'a [[f32; LINE]],
+    /// Into L1: the tile's own rows of C, a few for every 16 steps of k.
+    pub(crate) c: bool,
     /// Into L2: what will be wanted a little later.
     pub(crate) far: Far<'a>,
 }
@@ -138,6 +140,17 @@ pub(crate) struct Far<'a> {
     pub(crate) apart: usize,
     /// Numbers from those of 16 steps to those of the next 16.
     pub(crate) step: usize,
+}
+
+/// Other work, of which a tile does a little at every 16 k: what waits for memory costs nothing beside what does not.
+pub(super) trait Beside {
+    /// A little of it. Nothing in it may be a call, for which the tile would put its accumulators away.
+    fn step(&mut self);
+}
+
+impl Beside for () {
+    #[inline(always)]
+    fn step(&mut self) {}
 }
 
 /// Work that is done by tiles of MR rows and NR columns, which are NV registers.
@@ -175,23 +188,37 @@ pub(crate) fn tile<S: Simd, const MR: usize, const NR: usize, const NV: usize>(
     add: bool,
     c: impl Target<NR>,
 ) {
+    tile_beside::<S, MR, NR, NV>(s, a, b, ahead, add, c, &mut ());
+}
+
+/// [`tile`], and some other work beside it, if A is [`Panel::Lines`].
+#[inline(always)]
+pub(super) fn tile_beside<S: Simd, const MR: usize, const NR: usize, const NV: usize>(
+    s: S,
+    a: Panel<'_>,
+    b: &[[f32; NR]],
+    ahead: Ahead<'_>,
+    add: bool,
+    c: impl Target<NR>,
+    other: &mut impl Beside,
+) {
     const { assert!(MR <= 14 && NR == NV * S::LANES) };
     match c.count() {
         // A number of rows that the compiler knows, so that the accumulators are registers.
-        1 => rows::<S, 1, NR, NV>(s, a, b, ahead, add, c),
-        2 => rows::<S, 2, NR, NV>(s, a, b, ahead, add, c),
-        3 => rows::<S, 3, NR, NV>(s, a, b, ahead, add, c),
-        4 => rows::<S, 4, NR, NV>(s, a, b, ahead, add, c),
-        5 if MR >= 5 => rows::<S, 5, NR, NV>(s, a, b, ahead, add, c),
-        6 if MR >= 6 => rows::<S, 6, NR, NV>(s, a, b, ahead, add, c),
-        7 if MR >= 7 => rows::<S, 7, NR, NV>(s, a, b, ahead, add, c),
-        8 if MR >= 8 => rows::<S, 8, NR, NV>(s, a, b, ahead, add, c),
-        9 if MR >= 9 => rows::<S, 9, NR, NV>(s, a, b, ahead, add, c),
-        10 if MR >= 10 => rows::<S, 10, NR, NV>(s, a, b, ahead, add, c),
-        11 if MR >= 11 => rows::<S, 11, NR, NV>(s, a, b, ahead, add, c),
-        12 if MR >= 12 => rows::<S, 12, NR, NV>(s, a, b, ahead, add, c),
-        13 if MR >= 13 => rows::<S, 13, NR, NV>(s, a, b, ahead, add, c),
-        14 if MR >= 14 => rows::<S, 14, NR, NV>(s, a, b, ahead, add, c),
+        1 => rows::<S, 1, NR, NV>(s, a, b, ahead, add, c, other),
+        2 => rows::<S, 2, NR, NV>(s, a, b, ahead, add, c, other),
+        3 => rows::<S, 3, NR, NV>(s, a, b, ahead, add, c, other),
+        4 => rows::<S, 4, NR, NV>(s, a, b, ahead, add, c, other),
+        5 if MR >= 5 => rows::<S, 5, NR, NV>(s, a, b, ahead, add, c, other),
+        6 if MR >= 6 => rows::<S, 6, NR, NV>(s, a, b, ahead, add, c, other),
+        7 if MR >= 7 => rows::<S, 7, NR, NV>(s, a, b, ahead, add, c, other),
+        8 if MR >= 8 => rows::<S, 8, NR, NV>(s, a, b, ahead, add, c, other),
+        9 if MR >= 9 => rows::<S, 9, NR, NV>(s, a, b, ahead, add, c, other),
+        10 if MR >= 10 => rows::<S, 10, NR, NV>(s, a, b, ahead, add, c, other),
+        11 if MR >= 11 => rows::<S, 11, NR, NV>(s, a, b, ahead, add, c, other),
+        12 if MR >= 12 => rows::<S, 12, NR, NV>(s, a, b, ahead, add, c, other),
+        13 if MR >= 13 => rows::<S, 13, NR, NV>(s, a, b, ahead, add, c, other),
+        14 if MR >= 14 => rows::<S, 14, NR, NV>(s, a, b, ahead, add, c, other),
         other => unreachable!("a tile of {other} rows"),
     }
 }
@@ -204,6 +231,7 @@ fn rows<S: Simd, const R: usize, const NR: usize, const NV: usize>(
     ahead: Ahead<'_>,
     add: bool,
     mut c: impl Target<NR>,
+    other: &mut impl Beside,
 ) {
     let mut acc = [[s.splat(0.0); NV]; R];
     match a {
@@ -212,7 +240,15 @@ fn rows<S: Simd, const R: usize, const NR: usize, const NV: usize>(
             let (whole, b_tail) = b.as_chunks::<LINE>();
             let mut next_a = ahead.a.as_chunks::<R>().0.iter();
             let mut far = ahead.far.first;
-            for (a, b) in lines.iter().zip(whole) {
+            let c_rows = R.div_ceil(whole.len().max(1));
+            for (step, (a, b)) in lines.iter().zip(whole).enumerate() {
+                if ahead.c {
+                    for row in step * c_rows..R.min((step + 1) * c_rows) {
+                        let c = &*c.row(row);
+                        (0..NR).step_by(LINE).for_each(|line| s.prefetch(c, line));
+                    }
+                }
+                other.step();
                 for line in next_a.next().into_iter().flatten() {
                     s.prefetch(line, 0);
                 }

@@ -13,6 +13,7 @@
 //! Source: T. Tieleman, G. Hinton, *Neural networks for machine learning*, lecture 6.5, 2012; the centred form is that
 //! of A. Graves, *Generating sequences with recurrent neural networks*, 2013, equations 38 to 45.
 
+use super::{remembered, square};
 use crate::Isa;
 use crate::elementwise::BLOCK;
 use crate::parallel::with_scratch;
@@ -63,18 +64,18 @@ impl RmsProp {
                     #[inline(always)]
                     || {
                         for ((s, v), &g) in step.iter_mut().zip(v).zip(g) {
-                            *v = rho * *v + to_mean * (g * g);
+                            *v = remembered(rho * *v + to_mean * square(g));
                             *s = *v;
                         }
                         for ((s, a), &g) in step.iter_mut().zip(a).zip(g) {
-                            *a = rho * *a + to_mean * g;
-                            *s -= *a * *a;
+                            *a = remembered(rho * *a + to_mean * g);
+                            *s -= square(*a);
                         }
                         for (s, &g) in step.iter_mut().zip(g) {
                             *s = eta * g / (*s + epsilon).sqrt();
                         }
                         for (s, m) in step.iter_mut().zip(m) {
-                            *m = mu * *m + *s;
+                            *m = remembered(mu * *m + *s);
                             *s = *m;
                         }
                         for (w, s) in w.iter_mut().zip(step) {

@@ -10,6 +10,7 @@
 //!
 //! Source: I. Sutskever et al., *On the importance of initialization and momentum in deep learning*, ICML 2013.
 
+use super::remembered;
 use crate::Isa;
 use crate::elementwise::BLOCK;
 use rayon::prelude::*;
@@ -59,7 +60,7 @@ impl Sgd {
                 #[inline(always)]
                 || {
                     for ((w, &g), m) in w.iter_mut().zip(g).zip(m) {
-                        *m = *m * mu - g * eta;
+                        *m = remembered(*m * mu - g * eta);
                         *w += if nesterov { *m * mu - g * eta } else { *m };
                     }
                 },

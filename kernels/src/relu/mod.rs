@@ -17,7 +17,7 @@
 
 pub mod reference;
 
-use crate::{Isa, elementwise};
+use crate::{Isa, column_sums, elementwise};
 
 /// Gradients below this are zero: 10⁻³⁰ of anything that an f32 step could add to moves no weight, and it is 10⁸ times the
 /// smallest normal f32, so that products of it with weights and activations are normal numbers still.
@@ -53,6 +53,15 @@ pub fn backward(isa: Isa, y: &[f32], dy: &[f32], dx: &mut [f32]) {
 /// If the lengths differ.
 pub fn backward_in_place(isa: Isa, y: &[f32], dy: &mut [f32]) {
     elementwise::update(isa, y, dy, gated);
+}
+
+/// [`backward_in_place`], and `db`, the gradient of a bias that was added before: what `dy` has become, summed over everything
+/// but the last axis, of which there is one number in `db` for each.
+///
+/// # Panics
+/// If the lengths differ.
+pub fn backward_with_bias(isa: Isa, y: &[f32], dy: &mut [f32], db: &mut [f32]) {
+    column_sums::updated_column_sums(isa, dy, y, |dy, y| gated(y, dy), db);
 }
 
 #[inline(always)]

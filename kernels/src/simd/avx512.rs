@@ -1,10 +1,10 @@
 //! AVX-512: 32 registers of 16 floats.
 
 use std::arch::x86_64::{
-    __m512, _CMP_NLE_UQ, _CMP_UNORD_Q, _MM_HINT_T0, _MM_HINT_T1, _mm_prefetch, _mm512_abs_ps, _mm512_add_ps,
-    _mm512_cmp_ps_mask, _mm512_div_ps, _mm512_fmadd_ps, _mm512_loadu_ps, _mm512_mask_mov_ps,
+    __m512, _CMP_NLE_UQ, _CMP_UNORD_Q, _MM_HINT_T0, _MM_HINT_T1, _mm_prefetch, _mm_sfence, _mm512_abs_ps,
+    _mm512_add_ps, _mm512_cmp_ps_mask, _mm512_div_ps, _mm512_fmadd_ps, _mm512_loadu_ps, _mm512_mask_mov_ps,
     _mm512_maskz_mov_ps, _mm512_max_ps, _mm512_mul_ps, _mm512_set1_ps, _mm512_setzero_ps, _mm512_storeu_ps,
-    _mm512_sub_ps,
+    _mm512_stream_ps, _mm512_sub_ps,
 };
 
 use super::Simd;
@@ -13,6 +13,7 @@ use crate::isa::Avx512;
 impl Simd for Avx512 {
     type V = __m512;
     const LANES: usize = 16;
+    const STREAMS: bool = true;
 
     #[inline(always)]
     fn vectorize<R>(self, op: impl FnOnce() -> R) -> R {
@@ -42,6 +43,24 @@ impl Simd for Avx512 {
         let to = &mut to[..16];
         // SAFETY: as for `load`.
         unsafe { _mm512_storeu_ps(to.as_mut_ptr(), v) }
+    }
+
+    #[inline(always)]
+    fn stream(self, v: __m512, to: &mut [f32]) {
+        let to = &mut to[..16];
+        if to.as_ptr().addr().is_multiple_of(64) {
+            // SAFETY: as for `store`; the line begins where the instruction demands it, and who streams calls `fence` before
+            // any of it is read.
+            unsafe { _mm512_stream_ps(to.as_mut_ptr(), v) }
+        } else {
+            self.store(v, to);
+        }
+    }
+
+    #[inline(always)]
+    fn fence(self) {
+        // SAFETY: `self` proves AVX-512, which comes with SSE; it only waits.
+        unsafe { _mm_sfence() }
     }
 
     #[inline(always)]

@@ -26,6 +26,9 @@ pub(crate) trait Simd: Copy + Send + Sync {
     /// Floats in a register.
     const LANES: usize;
 
+    /// Whether [`stream`](Self::stream) goes past the caches.
+    const STREAMS: bool = false;
+
     /// Runs `op` compiled for this instruction set.
     fn vectorize<R>(self, op: impl FnOnce() -> R) -> R;
 
@@ -43,6 +46,20 @@ pub(crate) trait Simd: Copy + Send + Sync {
     /// # Panics
     /// As [`load`](Self::load).
     fn store(self, v: Self::V, to: &mut [f32]);
+
+    /// Overwrites the first numbers of `to`, which nobody will read for long: where it can, past the caches, so that the line
+    /// they lie in is not fetched first. [`fence`](Self::fence) has to come before anybody reads them.
+    ///
+    /// # Panics
+    /// As [`load`](Self::load).
+    #[inline(always)]
+    fn stream(self, v: Self::V, to: &mut [f32]) {
+        self.store(v, to);
+    }
+
+    /// Waits until all that this thread streamed is where everybody sees it.
+    #[inline(always)]
+    fn fence(self) {}
 
     /// a + b.
     fn add(self, a: Self::V, b: Self::V) -> Self::V;
@@ -108,6 +125,36 @@ mod tests {
             }
         }
         out
+    }
+
+    /// `a` streamed to a place that begins so many numbers after the start of a line.
+    #[inline(always)]
+    fn streamed<S: Simd>(s: S, a: &[f32; 16], offset: usize) -> [f32; 16] {
+        let mut lines = crate::Buffer::zeroed(32);
+        for at in (0..16).step_by(S::LANES) {
+            s.stream(s.load(&a[at..]), &mut lines[offset + at..]);
+        }
+        s.fence();
+        *lines[offset..].first_chunk().expect("16 numbers")
+    }
+
+    #[test]
+    fn what_is_streamed_arrives_wherever_it_begins() {
+        let a: [f32; 16] = std::array::from_fn(|i| i as f32);
+        for offset in 0..16 {
+            for isa in Isa::available() {
+                let found = match isa {
+                    #[cfg(target_arch = "x86_64")]
+                    Isa::Avx512(s) => s.vectorize(|| streamed(s, &a, offset)),
+                    #[cfg(target_arch = "x86_64")]
+                    Isa::Avx2(s) => s.vectorize(|| streamed(s, &a, offset)),
+                    #[cfg(target_arch = "aarch64")]
+                    Isa::Neon(s) => s.vectorize(|| streamed(s, &a, offset)),
+                    Isa::Portable => streamed(Portable, &a, offset),
+                };
+                assert_eq!(found, a, "{isa}, offset {offset}");
+            }
+        }
     }
 
     fn of(isa: Isa, a: &[f32; 16], b: &[f32; 16]) -> Vec<f32> {

@@ -1,8 +1,8 @@
 //! y = x ∗ w + bias, and then ReLU if asked.
 
-use graft_kernels::Isa;
 use graft_kernels::conv2d::{self, Conv2dError, Conv2dShape, Finish, KeptFilters, Padding};
 use graft_kernels::max_pool2d::{self, Pool2dShape};
+use graft_kernels::{Isa, relu};
 use graft_tensor::{Result, Shape, Tensor, TensorError};
 
 use super::relu::back_through_relu;
@@ -60,12 +60,16 @@ impl<'t> Var<'t> {
         Ok(self.tape.record(y, [self, w, &b], move |dy, [_, _, bias_wanted]| {
             // ReLU before the maximum is ReLU after it, and the sum over all outputs is that over those that were kept: both
             // are done where there are four times fewer numbers.
-            let dy = back_through_relu(isa, y_kept, dy);
-            let mut gradients = [None, None, None];
-            if bias_wanted {
-                let db = gradients[2].insert(Tensor::for_overwrite([s.cout])?);
-                conv2d::backward_bias(isa, &s, dy.data(), db.data_mut());
+            let mut db = bias_wanted.then(|| Tensor::for_overwrite([s.cout])).transpose()?;
+            let mut dy = dy;
+            match (y_kept, &mut db) {
+                (Some(y), Some(db)) => {
+                    relu::backward_with_bias(isa, y.data(), dy.data_mut(), db.data_mut());
+                }
+                (None, Some(db)) => conv2d::backward_bias(isa, &s, dy.data(), db.data_mut()),
+                (y, None) => dy = back_through_relu(isa, y, dy),
             }
+            let mut gradients = [None, None, db];
             let dy = back_through_pool(isa, map, dy);
             if let Some(x) = x_kept {
                 let dw = gradients[1].insert(Tensor::for_overwrite(w_shape)?);

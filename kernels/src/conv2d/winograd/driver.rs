@@ -41,9 +41,13 @@ const CHAIN: usize = 128;
 /// Numbers of U up to which each core reads them all, 16 MB: with 56×56 tiles that costs less than sharing V does.
 const OWN_FILTERS: usize = 1 << 22;
 
-/// Tiles of a region that a core works through alone. With 64 and 128 channels their V, 0.5 and 1 MB, stays in an L2 of
-/// 2 MB beside M; more would not make U, which is read again for each region, any cheaper.
-const OWN_TILES: usize = 56;
+/// Tiles of a region that a core works through alone (but at least a row). With 128 channels and rows of 28, or 64 and rows
+/// of 56, their V is half a MB, with 256 channels 1.5 MB: it stays in an L2 of 2 MB beside M, and fewer would have to read
+/// U, which is read again for each region, too often.
+const OWN_TILES: usize = 42;
+
+/// Up to so many, a region for each core is better than parts of different sizes that leave one waiting.
+const OWN_TILES_AT_MOST: usize = 112;
 
 /// Tiles of a region that all cores work through: with 512 channels V is 14 MB, and 37 MB of filters are read once for
 /// 50 GFLOP.
@@ -76,7 +80,7 @@ impl WithTile for Pass<'_> {
         // One region for each core, where that is not too many tiles: with 56×56 pixels of one picture two cores have 98 each,
         // and not 112 and 84.
         let each = (m.n * m.tiles()[0] * m.tiles()[1]).div_ceil(threads);
-        let own = m.cut(if each <= 2 * OWN_TILES { each } else { OWN_TILES });
+        let own = m.cut(if each <= OWN_TILES_AT_MOST { each } else { OWN_TILES });
         if u.len() <= OWN_FILTERS && own.regions(&m) >= threads {
             job.by_region::<NV>(own, y);
         } else {
@@ -209,20 +213,15 @@ impl<S: Simd, const MR: usize, const NR: usize> Job<'_, S, MR, NR> {
             // Lines of the filters that follow, for each block and each 16 channels.
             let count = NR.div_ceil(blocks);
             for index in 0..blocks {
-                let ahead = if chains == 1 {
-                    // V and the filters are small enough to follow by themselves, but for the step from L2 to L1.
-                    Ahead { b: cin * NR, ..Ahead::default() }
-                } else {
-                    let a = match index + 1 {
-                        next if next < blocks => piece(chain, next),
-                        _ if chain + 1 < PLANES * chains => piece(chain + 1, 0),
-                        _ => &[],
-                    };
-                    let (apart, step) = (LINE, count * LINE);
-                    let first = index * u.len() / LINE * step;
-                    let far = Far { data: later.as_flattened(), first, count, apart, step };
-                    Ahead { a, far, ..Ahead::default() }
+                let a = match index + 1 {
+                    next if next < blocks => piece(chain, next),
+                    _ if chain + 1 < PLANES * chains => piece(chain + 1, 0),
+                    _ => &[],
                 };
+                let (apart, step) = (LINE, count * LINE);
+                let first_line = index * u.len() / LINE * step;
+                let far = Far { data: later.as_flattened(), first: first_line, count, apart, step };
+                let ahead = Ahead { a, far, ..Ahead::default() };
                 let tiles = block::<MR>(region, index);
                 let m = &mut products[tiles.start * PLANES + point..];
                 let c = Rows::every(m, tiles.len(), PLANES);
