@@ -93,7 +93,9 @@ impl From<OsString> for Weights {
 impl fmt::Display for Weights {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Mini => write!(f, "{}, built in: trained by Graft itself, on CIFAR-10 and invented coats", Self::MINI),
+            Self::Mini => {
+                write!(f, "{}, built in: trained by Graft itself, on CIFAR-10 and invented coats", Self::MINI)
+            }
             Self::ImageNet => write!(f, "{}, Keras's own VGG16", Self::IMAGENET),
             Self::File(path) => path.display().fmt(f),
         }
