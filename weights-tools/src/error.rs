@@ -23,7 +23,7 @@ pub enum WeightsError {
         source: io::Error,
     },
     /// The system would not have a file or a folder made, filled or moved.
-    #[error("cannot {action} {}: {source}; name a place that you may write to and that has room", path.display())]
+    #[error("cannot {action} {}: {source}; {}", path.display(), graft_tensor::write_remedy(source))]
     Write {
         /// What was tried, as a verb: "write", "make the folder", …
         action: &'static str,

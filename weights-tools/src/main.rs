@@ -9,6 +9,7 @@ use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use clap::{Parser, Subcommand, ValueEnum};
+use graft_tensor::outlive_file_size_limit;
 use graft_weights::{
     CLASS_INDEX, Fetcher, LICENCE, Official, Origin, Result, VGG16_NOTOP, VGG16_TOP, Verification,
     WeightsError, WeightsFile, convert, inspect, table, verify,
@@ -120,6 +121,7 @@ fn listen() {
 const EXIT_INTERRUPTED: i32 = 130;
 
 fn main() -> ExitCode {
+    outlive_file_size_limit();
     let done = match Cli::parse().command {
         Command::Fetch { what, base_url, dir } => fetch(&what, base_url, dir),
         Command::Convert { file, dir, force } => run_convert(&file, &dir, force),

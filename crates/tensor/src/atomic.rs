@@ -36,6 +36,22 @@ pub fn write_atomically(
     if cfg!(unix) { File::open(folder)?.sync_all() } else { Ok(()) }
 }
 
+/// Has a write beyond the limit on the size of files (`ulimit -f`) fail, as one to a full disk does. Left to itself, the
+/// system ends the process there and then, without a word, and what was half written stays. For a program to begin with.
+pub fn outlive_file_size_limit() {
+    // Once anybody listens to the signal, it ends nothing. That it cannot be listened to is no reason not to begin.
+    #[cfg(unix)]
+    let _ = signal_hook::flag::register(signal_hook::consts::SIGXFSZ, std::sync::Arc::default());
+}
+
+/// What to do about a file that the system would not write, for the end of a sentence.
+pub fn write_remedy(error: &io::Error) -> &'static str {
+    match error.kind() {
+        io::ErrorKind::FileTooLarge => "raise the limit on the size of files (ulimit -f)",
+        _ => "name a place that you may write to and that has room",
+    }
+}
+
 /// What the system said, without the temporary file that `tempfile` adds: nobody who reads the message has asked for that.
 pub fn plain(error: io::Error) -> io::Error {
     match error.to_string().split_once(" at path ") {

@@ -70,7 +70,7 @@ mod shape;
 mod stored;
 mod tensor;
 
-pub use atomic::{plain, write_atomically};
+pub use atomic::{outlive_file_size_limit, plain, write_atomically, write_remedy};
 pub use compare::relative_l2;
 pub use error::{Result, TensorError};
 pub use shape::{MAX_RANK, Shape};

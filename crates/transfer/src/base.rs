@@ -6,7 +6,7 @@ use graft_nn::Sequential;
 use graft_vgg::{Pooling, Vgg16};
 use graft_weights::{CLASS_INDEX, ExpectedLayer, Kind, LICENCE, WeightsFile, match_layers};
 
-use crate::inputs::{fetcher, width_divisor};
+use crate::inputs::{Weights, fetcher, width_divisor};
 use crate::progress::note;
 use crate::{Inputs, Options, Result, model_file, options};
 
@@ -38,7 +38,11 @@ impl Base {
         let (width_divisor, side) = (width_divisor(&file), inputs.image_size);
         let all = Vgg16 { width_divisor, ..Vgg16::without_top(side, side) };
         let mut whole = all.build()?;
-        load_weights(&file, &mut whole)?;
+        let notes = load_weights(&file, &mut whole)?;
+        // That the classes on top of the built-in base are left behind is no news.
+        if inputs.weights != Weights::Mini {
+            tell(&notes);
+        }
         let mut network = Vgg16 { depth: inputs.depth, pooling: pooling(inputs), ..all }.build()?;
         for (to, from) in network.layers_mut().iter_mut().zip(whole.layers()).take(inputs.depth) {
             let weights = from.weights().iter().map(|w| (w.spec.name, w.value.clone()));
@@ -76,24 +80,28 @@ pub fn class_index() -> Result<PathBuf> {
     Ok(fetcher()?.at_hand(&CLASS_INDEX)?)
 }
 
-/// Gives every layer of the network its weights from a weights file of any layout.
+/// Gives every layer of the network its weights from a weights file of any layout; gives back what a person should know
+/// of the file.
 ///
 /// # Errors
 /// If a tensor cannot be read, or the file's tensors are not the network's: then with a table of both.
-pub fn load_weights(file: &WeightsFile, network: &mut Sequential) -> Result<()> {
+pub fn load_weights(file: &WeightsFile, network: &mut Sequential) -> Result<Vec<String>> {
     let expected: Vec<_> =
         network.layers().iter().filter(|l| !l.weights().is_empty()).map(expected).collect();
     let matching = match_layers(file, &expected)?;
-    matching.notes.iter().for_each(|n| note(format!("note: {n}")));
-    if let Some(remark) = file.official_note()? {
-        note(format_args!("note: {}: {remark}", file.path().display()));
-    }
+    let mut notes = matching.notes;
+    notes.extend(file.official_note()?.map(|remark| format!("{}: {remark}", file.path().display())));
     for (layer, entries) in expected.iter().zip(&matching.layers) {
         for ((kind, _), &entry) in layer.tensors.iter().zip(entries) {
             network.set_weight(&layer.name, &kind.to_string(), file.tensor(entry)?)?;
         }
     }
-    Ok(())
+    Ok(notes)
+}
+
+/// Says what a person should know of the weights.
+pub fn tell(notes: &[String]) {
+    notes.iter().for_each(|n| note(format_args!("note: {n}")));
 }
 
 /// What a layer wants of the file.

@@ -8,6 +8,7 @@ use std::time::Instant;
 use clap::Parser;
 use graft_data::{Coat, Coats, DataError};
 
+use crate::command_line::parse;
 use crate::interrupt::is_interrupted;
 use crate::process::{finish, prepare};
 use crate::progress::{self, note};
@@ -63,7 +64,7 @@ const MAX_PER_CLASS: usize = 1_000_000;
 
 /// The `main` of `coats`.
 pub fn run_coats() -> ExitCode {
-    finish(run(&Command::parse()))
+    finish(run(&parse()))
 }
 
 /// Writes the data set to a folder, with a bar, until somebody interrupts.

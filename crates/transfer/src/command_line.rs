@@ -1,11 +1,61 @@
-//! The command line of a training method: what all share, what is its own, and its defaults.
+//! The command line: how numbers are read, everywhere; and what a training method adds, its own defaults.
+
+use std::any::TypeId;
+use std::num::{IntErrorKind, ParseIntError};
+use std::str::FromStr;
+
+use clap::Arg;
+use clap::builder::{StringValueParser, TypedValueParser, ValueParser};
+use graft_data::augment::Interval;
 
 use crate::Recipe;
 use crate::methods::Method;
 
-/// The command line, with the method's own defaults filled in and shown by `--help`.
-pub(crate) fn parse<M: Method>() -> M {
+/// The command line of a binary.
+pub(crate) fn parse<P: clap::Parser>() -> P {
+    P::from_arg_matches(&P::command().mut_args(numbers).get_matches()).unwrap_or_else(|e| e.exit())
+}
+
+/// That of a method, with its own defaults filled in and shown by `--help`.
+pub(crate) fn parse_method<M: Method>() -> M {
     M::from_arg_matches(&command::<M>().get_matches()).unwrap_or_else(|e| e.exit())
+}
+
+/// Has an option that wants a number take `-1` for one, and say what it wants where that is none: by itself, clap would
+/// look for an option of the name `-1`.
+fn numbers(arg: Arg) -> Arg {
+    let wanted = arg.get_value_parser().type_id();
+    let is = |type_id: TypeId| wanted == type_id;
+    let parser: ValueParser = if is(TypeId::of::<u64>()) {
+        whole::<u64>().into()
+    } else if is(TypeId::of::<usize>()) {
+        whole::<usize>().into()
+    } else if is(TypeId::of::<f64>()) {
+        float::<f64>().into()
+    } else if is(TypeId::of::<f32>()) {
+        float::<f32>().into()
+    } else if is(TypeId::of::<Interval>()) {
+        arg.get_value_parser().clone()
+    } else {
+        return arg;
+    };
+    arg.value_parser(parser).allow_hyphen_values(true)
+}
+
+fn whole<T>() -> impl TypedValueParser<Value = T>
+where
+    T: FromStr<Err = ParseIntError> + Clone + Send + Sync + 'static,
+{
+    StringValueParser::new().try_map(|text| {
+        text.parse::<T>().map_err(|e| match e.kind() {
+            IntErrorKind::PosOverflow => "larger than any number that is possible here",
+            _ => "expected a whole number, without a sign",
+        })
+    })
+}
+
+fn float<T: FromStr + Clone + Send + Sync + 'static>() -> impl TypedValueParser<Value = T> {
+    StringValueParser::new().try_map(|text| text.parse::<T>().map_err(|_| "expected a number, such as 0.001"))
 }
 
 fn command<M: Method>() -> clap::Command {
@@ -16,7 +66,7 @@ fn command<M: Method>() -> clap::Command {
             arg.help(help)
         })
     };
-    let command = tells(M::command(), "head", format!("\"{head}\""));
+    let command = tells(M::command().mut_args(numbers), "head", format!("\"{head}\""));
     let command = tells(command, "epochs", epochs.to_string());
     tells(command, "learning_rate", format!("{learning_rate:e}"))
 }
@@ -65,6 +115,33 @@ mod tests {
         shows_and_takes_its_own_defaults::<FineTune>();
         shows_and_takes_its_own_defaults::<CustomLayers>();
         shows_and_takes_its_own_defaults::<Augment>();
+    }
+
+    #[test]
+    fn what_is_no_number_for_an_option_is_told_as_that() {
+        let refused = |option: &str, value: &str| {
+            let line = ["method", "--data", "photos", option, value];
+            command::<Augment>().try_get_matches_from(line).unwrap_err().to_string()
+        };
+        for (option, value, told) in [
+            ("--epochs", "-1", "expected a whole number, without a sign"),
+            ("--batch-size", "-1", "expected a whole number, without a sign"),
+            ("--seed", "1.5", "expected a whole number"),
+            ("--seed", "18446744073709551616", "larger than any number"),
+            ("--learning-rate", "fast", "expected a number"),
+            ("--clipnorm", "-", "expected a number"),
+            ("--zoom-range", "-1,x", "expected two numbers"),
+        ] {
+            let said = refused(option, value);
+            assert!(
+                said.contains(&format!("invalid value '{value}' for '{option}")) && said.contains(told),
+                "{said}"
+            );
+        }
+        let line = ["method", "--cval", "-1e-3", "--zoom-range", "-1,2", "--clipnorm", "-0.5"];
+        let matches = command::<Augment>().try_get_matches_from(line).unwrap();
+        assert_eq!(matches.get_one("cval"), Some(&-1e-3_f32));
+        assert_eq!(matches.get_one("zoom_range"), Some(&Interval { low: -1.0, high: 2.0 }));
     }
 
     #[test]

@@ -84,11 +84,7 @@ impl Error {
 
     /// A file that the system would not write.
     pub fn write(path: &Path, e: &io::Error) -> Self {
-        Self::output(
-            path,
-            format!("cannot be written ({e})"),
-            "name a place that you may write to and that has room",
-        )
+        Self::output(path, format!("cannot be written ({e})"), graft_tensor::write_remedy(e))
     }
 
     /// A file of our own that the system would not give back.

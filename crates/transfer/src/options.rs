@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::builder::{OsStringValueParser, PossibleValuesParser, TypedValueParser};
+use clap::builder::{NonEmptyStringValueParser, PathBufValueParser, PossibleValuesParser, TypedValueParser};
 use clap::{ArgAction, Args, ValueEnum};
 use graft_data::OnBadImage;
 use graft_data::resize::Interpolation;
@@ -21,12 +21,13 @@ use crate::{Error, Result};
 pub struct Options {
     /// Folder of photos: a sub-folder per class, or train/ and val/ (and test/) with a sub-folder per class each. Exactly
     /// `coats` is no folder (that is ./coats), but twelve animals' coats that the program draws [default: coats]
-    #[arg(long, value_name = "DIR|coats", value_parser = OsStringValueParser::new().map(Data::from), help_heading = "Data")]
+    #[arg(long, value_name = "DIR|coats", value_parser = PathBufValueParser::new().map(Data::from), help_heading = "Data")]
     #[serde(skip)] // stands in the inputs, with what stood in for it; so do the weights and the size
     pub data: Option<Data>,
 
     /// Order or subset of the classes [default: the sub-folders' names, sorted]
     #[arg(long, value_name = "A,B,C", value_delimiter = ',', help_heading = "Data")]
+    #[serde(skip)] // options.json has what came of it; so with the threads and the run's folder
     pub class_names: Option<Vec<String>>,
 
     /// Share of each class held out to measure, where the folder has no val/ of its own
@@ -57,7 +58,7 @@ pub struct Options {
     #[arg(
         long,
         value_name = "PATH|imagenet|vgg16-mini",
-        value_parser = OsStringValueParser::new().map(Weights::from),
+        value_parser = PathBufValueParser::new().map(Weights::from),
         help_heading = "Network"
     )]
     #[serde(skip)]
@@ -96,7 +97,7 @@ pub struct Options {
     pub batch_size: usize,
 
     /// Step size of the optimiser
-    #[arg(long, value_name = "X", allow_negative_numbers = true, help_heading = "Training")]
+    #[arg(long, value_name = "X", help_heading = "Training")]
     #[serde(skip)]
     pub learning_rate: Option<f64>,
 
@@ -111,33 +112,15 @@ pub struct Options {
     pub optimizer: String,
 
     /// Shorten the gradient of each weight tensor to this length, if it is longer
-    #[arg(
-        long,
-        value_name = "X",
-        group = "clipping",
-        allow_negative_numbers = true,
-        help_heading = "Training"
-    )]
+    #[arg(long, value_name = "X", group = "clipping", help_heading = "Training")]
     pub clipnorm: Option<f32>,
 
     /// Cut each number of a gradient to -X…X
-    #[arg(
-        long,
-        value_name = "X",
-        group = "clipping",
-        allow_negative_numbers = true,
-        help_heading = "Training"
-    )]
+    #[arg(long, value_name = "X", group = "clipping", help_heading = "Training")]
     pub clipvalue: Option<f32>,
 
     /// Shorten all gradients together to this length, if they are longer; their direction stays
-    #[arg(
-        long,
-        value_name = "X",
-        group = "clipping",
-        allow_negative_numbers = true,
-        help_heading = "Training"
-    )]
+    #[arg(long, value_name = "X", group = "clipping", help_heading = "Training")]
     pub global_clipnorm: Option<f32>,
 
     /// Weigh each class alike, however many photos it has
@@ -162,7 +145,6 @@ pub struct Options {
         value_name = "X",
         default_value_t = 0.1,
         requires = "reduce_lr_on_plateau",
-        allow_negative_numbers = true,
         help_heading = "Training"
     )]
     pub reduce_lr_factor: f64,
@@ -183,7 +165,6 @@ pub struct Options {
         value_name = "X",
         default_value_t = 0.0,
         requires = "reduce_lr_on_plateau",
-        allow_negative_numbers = true,
         help_heading = "Training"
     )]
     pub min_lr: f64,
@@ -198,6 +179,7 @@ pub struct Options {
 
     /// Threads to compute with; the result does not depend on it [default: one a core]
     #[arg(long, value_name = "N", help_heading = "Running")]
+    #[serde(skip)]
     pub threads: Option<usize>,
 
     /// How convolutions are computed: the fastest way, or one rung of the ladder from the textbook's loops up
@@ -213,7 +195,13 @@ pub struct Options {
 
     /// Where the frozen layers' output is kept, so that it is computed once: auto (memory, and the user's cache
     /// folder for the next run), off (computed anew each epoch), or a folder
-    #[arg(long, value_name = "auto|off|DIR", default_value = "auto", help_heading = "Running")]
+    #[arg(
+        long,
+        value_name = "auto|off|DIR",
+        default_value = "auto",
+        value_parser = NonEmptyStringValueParser::new(),
+        help_heading = "Running"
+    )]
     pub feature_cache: String,
 
     /// Size that the cache folder may grow to, in GB; what was not used for longest goes first
@@ -226,6 +214,7 @@ pub struct Options {
 
     /// The run's folder, which must be new or empty [default: the next runs/METHOD-N]
     #[arg(long, value_name = "RUN_DIR", help_heading = "Running")]
+    #[serde(skip)]
     pub out: Option<PathBuf>,
 
     /// Print the run's figures (metrics.json) to standard output as well

@@ -21,12 +21,13 @@ pub fn finish(result: Result<()>) -> ExitCode {
 /// More threads than machines have cores; a system asked for a hundred thousand is busy with them for minutes.
 const MAX_THREADS: usize = 1024;
 
-/// Threads and kernels for the whole process; tells how many threads there are.
+/// Threads, kernels and signals for the whole process; tells how many threads there are.
 ///
 /// # Errors
 /// [`Error::Usage`] if `GRAFT_ISA` names kernels that this machine cannot run, or there are to be no threads
 /// or too many.
 pub fn prepare(threads: Option<usize>) -> Result<usize> {
+    graft_tensor::outlive_file_size_limit();
     Isa::from_env().map_err(|e| Error::Usage(e.to_string()))?;
     if let Some(n) = threads.filter(|n| !(1..=MAX_THREADS).contains(n)) {
         return Err(Error::Usage(format!("--threads must be from 1 to {MAX_THREADS}, got {n}")));

@@ -1,5 +1,6 @@
 //! One run, from the command line to the folder of results.
 
+use std::path::Path;
 use std::process::ExitCode;
 use std::time::Instant;
 
@@ -13,7 +14,7 @@ use serde::Serialize;
 
 use crate::base::Base;
 use crate::check::{check, check_places};
-use crate::command_line::parse;
+use crate::command_line::parse_method;
 use crate::comparison::{self, Comparison, Contender, trained_weights};
 use crate::inputs::Data;
 use crate::memory::peak_rss_bytes;
@@ -30,7 +31,7 @@ use crate::{Error, Inputs, Options, Recipe, Result, RunFolder, save_features};
 
 /// The `main` of a method's binary: reads the command line, runs, and turns what happened into an exit code.
 pub fn run_method<M: Method>() -> ExitCode {
-    let method = parse::<M>();
+    let method = parse_method::<M>();
     finish(run(&method))
 }
 
@@ -39,8 +40,11 @@ pub fn run_method<M: Method>() -> ExitCode {
 struct Resolved<'a> {
     recipe: &'a Recipe,
     inputs: &'a Inputs,
+    weights_file: &'a Path,
+    class_names: &'a [String],
     options: &'a Options,
-    weights_file: &'a std::path::Path,
+    threads: usize,
+    out: &'a Path,
 }
 
 fn run<M: Method>(method: &M) -> Result<()> {
@@ -106,7 +110,16 @@ impl<M: Method> Run<'_, M> {
             base_weights: base.path.display().to_string(),
             base_licence: base.licence.clone(),
         };
-        folder.write_json(OPTIONS, &Resolved { recipe, inputs, options, weights_file: &base.path })?;
+        let resolved = Resolved {
+            recipe,
+            inputs,
+            weights_file: &base.path,
+            class_names: &card.class_names,
+            options,
+            threads: self.threads,
+            out: folder.path(),
+        };
+        folder.write_json(OPTIONS, &resolved)?;
         report::write_split(folder, &pictures.dataset)?;
         report::write_bad_images(folder.path(), &pictures)?;
         if let Some(to) = self.method.save_features() {

@@ -102,6 +102,9 @@ fn options_that_make_no_sense() {
         (&["--image-size", "16"][..], &["image-size", "32", "16"][..]),
         (&["--image-size", "20000"], &["image-size", "4096", "20000"]),
         (&["--epochs", "0"], &["epochs", "at least 1"]),
+        (&["--epochs", "-1"], &["--epochs", "'-1'", "whole number"]),
+        (&["--seed", "-1"], &["--seed", "'-1'", "whole number"]),
+        (&["--validation-split", "-0.1"], &["validation-split", "from 0", "-0.1"]),
         (&["--batch-size", "0"], &["batch-size"]),
         (&["--learning-rate", "-1"], &["learning-rate"]),
         (&["--learning-rate", "nan"], &["learning-rate"]),
@@ -109,6 +112,7 @@ fn options_that_make_no_sense() {
         (&["--label-smoothing", "2"], &["label-smoothing"]),
         (&["--batch-size", "18446744073709551615"], &["batch-size"]),
         (&["--feature-cache-limit", "nan"], &["feature-cache-limit"]),
+        (&["--feature-cache", ""], &["--feature-cache"]),
         (&["--optimizer", "magic"], &["optimizer", "magic", "rmsprop"]),
         (&["--clipnorm", "0"], &["--clipnorm", "above 0"]),
         (&["--global-clipnorm", "-1"], &["--global-clipnorm", "above 0"]),
@@ -135,6 +139,35 @@ fn options_that_make_no_sense() {
         arguments.extend(more);
         refused(dir.path(), &arguments, 2, names);
     }
+}
+
+/// A limit on the size of files is a full disk, not the end of the process.
+#[test]
+#[cfg(unix)]
+fn a_file_larger_than_it_may_be_is_told_and_leaves_nothing() {
+    let dir = with_photos();
+    let w = weights();
+    let arguments =
+        ["--data", "photos", "--weights", w.to_str().unwrap(), "--image-size", SIZE, "--epochs", "1"];
+    let train = support::command("feature-extractor", dir.path(), &arguments);
+    // The model has 15 MB of head and weighs 70 MB.
+    let limited = |limit: &str| {
+        let mut shell = std::process::Command::new("sh");
+        shell.args(["-c", &format!("ulimit -f {limit} && exec \"$0\" \"$@\"")]).arg(train.get_program());
+        shell.args(train.get_args()).current_dir(dir.path());
+        shell.envs(train.get_envs().filter_map(|(name, value)| Some((name, value?))));
+        shell.output().unwrap()
+    };
+    let output = limited("1000");
+    let said = stderr(&output);
+    assert_eq!(output.status.code(), Some(2), "{said}");
+    assert!(
+        said.contains("last.safetensors: cannot be written (")
+            || said.contains("best.safetensors: cannot be written ("),
+        "{said}"
+    );
+    assert!(said.contains("ulimit -f"), "{said}");
+    assert!(!dir.path().join("runs").exists(), "{:?}", files(dir.path()));
 }
 
 /// Started among the photos, a run would be a class of its own data set.

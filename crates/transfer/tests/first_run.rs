@@ -169,22 +169,29 @@ fn what_is_kept_of_the_coats_is_whole_or_drawn_anew() {
     assert!(said.contains("for this run alone"), "{said}");
 }
 
-/// Ctrl-C while the pictures are drawn.
-#[test]
+/// Ctrl-C while the pictures are drawn, which `binary` does in a folder below `begun`.
 #[cfg(unix)]
-fn drawing_that_is_interrupted_leaves_nothing() {
-    let dir = tempfile::tempdir().unwrap();
-    let arguments = ["--out", "new/coats", "--size", "256", "--train-per-class", "1000"];
-    let mut child =
-        command("coats", dir.path(), &arguments).stderr(std::process::Stdio::piped()).spawn().unwrap();
-    while !dir.path().join("new").exists() {
-        assert!(child.try_wait().unwrap().is_none(), "12,000 pictures are not drawn so quickly");
-        std::thread::sleep(std::time::Duration::from_millis(5));
+fn interrupted_while_drawing(dir: &Path, binary: &str, arguments: &[&str], begun: &Path) {
+    let mut child = command(binary, dir, arguments).stderr(std::process::Stdio::piped()).spawn().unwrap();
+    while !begun.exists() {
+        assert!(child.try_wait().unwrap().is_none(), "it ends before it draws");
+        std::thread::sleep(std::time::Duration::from_millis(1));
     }
     let pid = child.id().to_string();
     assert!(std::process::Command::new("kill").args(["-INT", &pid]).status().unwrap().success());
     let output = child.wait_with_output().unwrap();
     assert_eq!(output.status.code(), Some(130), "{}", stderr(&output));
     assert!(stderr(&output).contains("while the coats were drawn"), "{}", stderr(&output));
-    assert_eq!(fs::read_dir(dir.path().join("new")).unwrap().count(), 0);
+    assert_eq!(fs::read_dir(begun).unwrap().count(), 0);
+}
+
+#[test]
+#[cfg(unix)]
+fn drawing_that_is_interrupted_leaves_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let many = ["--out", "new/coats", "--size", "256", "--train-per-class", "1000"];
+    interrupted_while_drawing(dir.path(), "coats", &many, &dir.path().join("new"));
+    let kept = dir.path().join("cache/graft/coats");
+    interrupted_while_drawing(dir.path(), "feature-extractor", &["--threads", "1"], &kept);
+    assert!(!dir.path().join("runs").exists());
 }

@@ -1,6 +1,5 @@
 //! What `--data` names.
 
-use std::ffi::OsString;
 use std::fmt;
 use std::path::PathBuf;
 
@@ -22,10 +21,10 @@ impl Data {
     pub const COATS: &str = "coats";
 }
 
-impl From<OsString> for Data {
+impl From<PathBuf> for Data {
     /// Exactly `coats` is what the program draws; everything else is a folder, `./coats` and `coats/` too.
-    fn from(name: OsString) -> Self {
-        if name == Self::COATS { Self::Coats } else { Self::Folder(name.into()) }
+    fn from(name: PathBuf) -> Self {
+        if name.as_os_str() == Self::COATS { Self::Coats } else { Self::Folder(name) }
     }
 }
 
@@ -59,7 +58,7 @@ mod tests {
 
     #[test]
     fn only_the_bare_name_is_what_is_drawn() {
-        let data = |name: &str| Data::from(OsString::from(name));
+        let data = |name: &str| Data::from(PathBuf::from(name));
         assert_eq!(data("coats"), Data::Coats);
         for folder in ["./coats", "coats/", "Coats", "photos/coats"] {
             assert_eq!(data(folder), Data::Folder(folder.into()));

@@ -1,6 +1,5 @@
 //! What `--weights` names.
 
-use std::ffi::OsString;
 use std::fmt;
 use std::path::PathBuf;
 
@@ -79,13 +78,13 @@ pub(crate) fn width_divisor(file: &WeightsFile) -> usize {
 /// The filters of VGG16's first convolution.
 const FIRST_FILTERS: usize = 64;
 
-impl From<OsString> for Weights {
+impl From<PathBuf> for Weights {
     /// Exactly `vgg16-mini` and `imagenet` are names; everything else is a path, `./imagenet` too.
-    fn from(name: OsString) -> Self {
+    fn from(name: PathBuf) -> Self {
         match name.to_str() {
             Some(Self::MINI) => Self::Mini,
             Some(Self::IMAGENET) => Self::ImageNet,
-            _ => Self::File(name.into()),
+            _ => Self::File(name),
         }
     }
 }

@@ -9,7 +9,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use clap::Parser;
-use clap::builder::{OsStringValueParser, TypedValueParser};
+use clap::builder::{PathBufValueParser, TypedValueParser};
 use graft_data::Ahead;
 use graft_data::resize::Interpolation;
 use graft_kernels::conv2d::Algorithm;
@@ -17,6 +17,7 @@ use graft_kernels::conv2d::Algorithm;
 use self::answers::{Answer, Outcome, tell, write_answers};
 use self::oracle::Oracle;
 use self::question::Question;
+use crate::command_line::parse;
 use crate::features::PICTURES_AT_ONCE;
 use crate::inputs::Weights;
 use crate::interrupt::is_interrupted;
@@ -38,7 +39,7 @@ struct Predict {
 
     /// Instead of a model of Graft's: VGG16 with its top, as a Keras file, a converted folder, or `imagenet`; or `vgg16-mini`,
     /// which is built in and knows CIFAR-10's ten classes
-    #[arg(long, value_name = "PATH|imagenet|vgg16-mini", value_parser = OsStringValueParser::new().map(Weights::from))]
+    #[arg(long, value_name = "PATH|imagenet|vgg16-mini", value_parser = PathBufValueParser::new().map(Weights::from))]
     weights: Option<Weights>,
 
     /// The names of its classes: imagenet_class_index.json, or a file with a name a line [default: Keras's, fetched if
@@ -96,7 +97,7 @@ Exit codes: 0 all answered, 2 usage, 3 no pictures, 4 the model, 7 some pictures
 
 /// The `main` of `predict`.
 pub fn run_predict() -> ExitCode {
-    finish(run(&Predict::parse()))
+    finish(run(&parse()))
 }
 
 fn run(options: &Predict) -> Result<()> {

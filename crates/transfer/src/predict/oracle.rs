@@ -11,7 +11,7 @@ use graft_tensor::Tensor;
 use graft_vgg::{ClassIndex, Preprocessing, Vgg16, decode_predictions};
 
 use super::answers::{Answer, Outcome};
-use crate::base::{BASE_LICENCE, class_index, load_weights};
+use crate::base::{BASE_LICENCE, class_index, load_weights, tell};
 use crate::inputs::{Data, Weights};
 use crate::progress::note;
 use crate::{Error, Result, model_file};
@@ -79,7 +79,7 @@ impl Oracle {
     fn with_top(weights: &Weights, names: Option<&Path>) -> Result<Self> {
         let file = weights.open(true)?;
         let mut network = Vgg16::with_top().build()?;
-        load_weights(&file, &mut network)?;
+        tell(&load_weights(&file, &mut network)?);
         note(BASE_LICENCE);
         let index = names.map_or_else(class_index, |p| Ok(p.to_owned()))?;
         let bad = |problem: String| {

@@ -47,6 +47,7 @@ use self::card::Figures;
 use self::checkpoint::{CHECKPOINT, Saver, State};
 use self::crops::{Crops, PREPROCESSING, Vary};
 pub use self::recipe::Recipe;
+use crate::command_line::parse;
 use crate::interrupt::INTERRUPTED;
 use crate::model_file::{self, ModelCard};
 use crate::pictures::{Pictures, preprocess};
@@ -102,7 +103,7 @@ Exit codes: 0 trained, 2 usage, 3 data, 4 checkpoint or network, 5 diverged, 130
 
 /// The `main` of `pretrain`.
 pub fn run_pretrain() -> ExitCode {
-    finish(run(&Command::parse()))
+    finish(run(&parse()))
 }
 
 fn run(command: &Command) -> Result<()> {
