@@ -73,8 +73,19 @@ pub fn run_coats() -> ExitCode {
 /// If the folder is taken or cannot be written, or somebody interrupts: then there is nothing of it.
 pub(crate) fn draw(coats: &Coats, folder: &Path) -> Result<()> {
     let pictures = Coat::ALL.len() * (coats.train_per_class + coats.val_per_class);
+    drawing(pictures, |progress| coats.write(folder, progress))
+}
+
+/// Draws so many pictures, with a bar, until somebody interrupts.
+///
+/// # Errors
+/// That of `draw`, or that somebody interrupted.
+pub(crate) fn drawing<T>(
+    pictures: usize,
+    draw: impl FnOnce(&(dyn Fn(usize) -> ControlFlow<()> + Sync)) -> graft_data::Result<T>,
+) -> Result<T> {
     let bar = progress::pictures("drawing", pictures);
-    let drawn = coats.write(folder, &|done| {
+    let drawn = draw(&|done| {
         bar.set_position(done as u64);
         if is_interrupted() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     });

@@ -113,6 +113,14 @@ fn a_run_may_begin_where_another_ended_and_learn_coats_that_there_are_not() {
         assert!(stderr(&other).contains(says), "{from}: {}", stderr(&other));
         assert!(!dir.path().join("third").exists());
     }
+    let large = ["--invented-coats", "1", "--image-size", "2048"];
+    let output = run("pretrain", dir.path(), &arguments("third", &large));
+    assert_eq!(output.status.code(), Some(2), "{}", stderr(&output));
+    assert!(
+        stderr(&output).contains("--invented-coats must be at most 0 with pictures"),
+        "{}",
+        stderr(&output)
+    );
 }
 
 #[test]

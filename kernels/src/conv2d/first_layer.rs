@@ -121,9 +121,11 @@ fn one_row<S: Simd, const MR: usize, const NR: usize, const NV: usize>(
             let sums = &mut sums[..pixels.len()];
             tile::<S, MR, NR, NV>(s, a, b, Ahead::default(), false, Rows::all(sums));
             let (first, width) = (panel * NR, NR.min(cout - panel * NR));
-            for i in 0..if stream { 0 } else { pixels.len() } {
-                for line in (first..first + width).step_by(LINE) {
-                    s.prefetch(y, (i + PIXELS_AHEAD) * cout + line);
+            if !stream {
+                for i in 0..pixels.len() {
+                    for line in (first..first + width).step_by(LINE) {
+                        s.prefetch(y, (i + PIXELS_AHEAD) * cout + line);
+                    }
                 }
             }
             if width == NR {
@@ -160,7 +162,12 @@ fn finish<S: Simd, const NR: usize>(
         for lane in (0..NR).step_by(S::LANES) {
             let v = s.add(s.load(&sums[lane..]), s.load(&bias[lane..]));
             let v = if relu { s.relu(v) } else { v };
-            if stream { s.stream(v, &mut y[lane..]) } else { s.store(v, &mut y[lane..]) }
+            if stream {
+                // SAFETY: `one_row`, the only caller, fences before it gives the row back.
+                unsafe { s.stream(v, &mut y[lane..]) }
+            } else {
+                s.store(v, &mut y[lane..]);
+            }
         }
     }
 }

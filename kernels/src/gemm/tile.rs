@@ -116,8 +116,6 @@ impl<const NR: usize> Target<NR> for Rows<'_, NR> {
 /// What will be wanted soon and is asked for while a tile runs, so that the wait for it costs nothing.
 #[derive(Copy, Clone, Default)]
 pub(crate) struct Ahead<'a> {
-    /// Into L1, after each row of B: what lies this many numbers further on; 0 for nothing.
-    pub(crate) b: usize,
     /// Into L1: the A of the next tile.
     pub(crate) a: &'a [[f32; LINE]],
     /// Into L1: the tile's own rows of C, a few for every 16 steps of k.
@@ -257,11 +255,6 @@ fn rows<S: Simd, const R: usize, const NR: usize, const NV: usize>(
                 }
                 far += ahead.far.step;
                 for first in (0..LINE).step_by(UNROLLED) {
-                    if ahead.b > 0 {
-                        for b in &b[first..first + UNROLLED] {
-                            (0..NR).step_by(LINE).for_each(|line| s.prefetch(b, ahead.b + line));
-                        }
-                    }
                     for k in 0..UNROLLED {
                         let k = first + k;
                         outer_product(

@@ -59,8 +59,10 @@ pub fn backward_in_place(isa: Isa, y: &[f32], dy: &mut [f32]) {
 /// but the last axis, of which there is one number in `db` for each.
 ///
 /// # Panics
-/// If the lengths differ.
+/// If the lengths differ, or there is not one number in `db` for each of the last axis.
 pub fn backward_with_bias(isa: Isa, y: &[f32], dy: &mut [f32], db: &mut [f32]) {
+    let rows = dy.len().checked_div(db.len()).unwrap_or(0);
+    assert_eq!(dy.len(), rows * db.len(), "a gradient of rows as long as db");
     column_sums::updated_column_sums(isa, dy, y, |dy, y| gated(y, dy), db);
 }
 

@@ -46,11 +46,11 @@ impl Simd for Avx512 {
     }
 
     #[inline(always)]
-    fn stream(self, v: __m512, to: &mut [f32]) {
+    unsafe fn stream(self, v: __m512, to: &mut [f32]) {
         let to = &mut to[..16];
         if to.as_ptr().addr().is_multiple_of(64) {
-            // SAFETY: as for `store`; the line begins where the instruction demands it, and who streams calls `fence` before
-            // any of it is read.
+            // SAFETY: as for `store`; the line begins where the instruction demands it, and the caller fences before anybody
+            // reads it.
             unsafe { _mm512_stream_ps(to.as_mut_ptr(), v) }
         } else {
             self.store(v, to);

@@ -48,12 +48,15 @@ pub(crate) trait Simd: Copy + Send + Sync {
     fn store(self, v: Self::V, to: &mut [f32]);
 
     /// Overwrites the first numbers of `to`, which nobody will read for long: where it can, past the caches, so that the line
-    /// they lie in is not fetched first. [`fence`](Self::fence) has to come before anybody reads them.
+    /// they lie in is not fetched first.
     ///
     /// # Panics
     /// As [`load`](Self::load).
+    ///
+    /// # Safety
+    /// This thread calls [`fence`](Self::fence) before anybody reads them: such a write is in no order with others.
     #[inline(always)]
-    fn stream(self, v: Self::V, to: &mut [f32]) {
+    unsafe fn stream(self, v: Self::V, to: &mut [f32]) {
         self.store(v, to);
     }
 
@@ -132,7 +135,8 @@ mod tests {
     fn streamed<S: Simd>(s: S, a: &[f32; 16], offset: usize) -> [f32; 16] {
         let mut lines = crate::Buffer::zeroed(32);
         for at in (0..16).step_by(S::LANES) {
-            s.stream(s.load(&a[at..]), &mut lines[offset + at..]);
+            // SAFETY: the fence is below, and nobody reads before.
+            unsafe { s.stream(s.load(&a[at..]), &mut lines[offset + at..]) };
         }
         s.fence();
         *lines[offset..].first_chunk().expect("16 numbers")

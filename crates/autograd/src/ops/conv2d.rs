@@ -58,19 +58,18 @@ impl<'t> Var<'t> {
         let (x_shape, w_shape) = (*self.shape(), *w.shape());
         let (x_kept, w_kept, y_kept) = (keep(self, w), keep(w, self), options.relu.then(|| y.clone()));
         Ok(self.tape.record(y, [self, w, &b], move |dy, [_, _, bias_wanted]| {
+            let mut db = bias_wanted.then(|| Tensor::for_overwrite([s.cout])).transpose()?;
             // ReLU before the maximum is ReLU after it, and the sum over all outputs is that over those that were kept: both
             // are done where there are four times fewer numbers.
-            let mut db = bias_wanted.then(|| Tensor::for_overwrite([s.cout])).transpose()?;
-            let mut dy = dy;
-            match (y_kept, &mut db) {
-                (Some(y), Some(db)) => {
-                    relu::backward_with_bias(isa, y.data(), dy.data_mut(), db.data_mut());
-                }
-                (None, Some(db)) => conv2d::backward_bias(isa, &s, dy.data(), db.data_mut()),
-                (y, None) => dy = back_through_relu(isa, y, dy),
+            let dy = match (y_kept, &mut db) {
+                (Some(y), Some(db)) => relu_with_bias(isa, &y, dy, db),
+                (y, _) => back_through_relu(isa, y, dy),
+            };
+            let dy = back_through_pool(isa, map, dy);
+            if let (false, Some(db)) = (options.relu, &mut db) {
+                conv2d::backward_bias(isa, &s, dy.data(), db.data_mut());
             }
             let mut gradients = [None, None, db];
-            let dy = back_through_pool(isa, map, dy);
             if let Some(x) = x_kept {
                 let dw = gradients[1].insert(Tensor::for_overwrite(w_shape)?);
                 conv2d::backward_weights(isa, algorithm, &s, x.data(), dy.data(), dw.data_mut());
@@ -97,6 +96,12 @@ fn maxima(isa: Isa, p: &Pool2dShape, map: &Tensor) -> Result<Tensor> {
     let mut y = Tensor::for_overwrite([p.n, p.out_h(), p.out_w(), p.c])?;
     max_pool2d::forward(isa, p, map.data(), y.data_mut());
     Ok(y)
+}
+
+/// The gradient before ReLU, from the one after it, and in the same pass its sum over all pixels.
+fn relu_with_bias(isa: Isa, y: &Tensor, mut dy: Tensor, db: &mut Tensor) -> Tensor {
+    relu::backward_with_bias(isa, y.data(), dy.data_mut(), db.data_mut());
+    dy
 }
 
 /// The gradient before a pooling, from the one after it; without a map there was none.

@@ -6,6 +6,9 @@
 //! letters: a *background set* of alphabets to learn from, and others to be judged by.) These here stand in the same
 //! scenes as those of [`Coats`](super::Coats), before the same camera; their coats are put together at random.
 
+use std::ops::ControlFlow;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use graft_kernels::random::{Purpose, Stream};
 use rayon::prelude::*;
 
@@ -16,9 +19,10 @@ use crate::{DataError, Result, Rgb8};
 /// Pictures of invented animals.
 ///
 /// ```
+/// use std::ops::ControlFlow;
 /// use graft_data::InventedCoats;
 /// let coats = InventedCoats { size: 32, kinds: 5, per_kind: 4, ..InventedCoats::default() };
-/// assert_eq!(coats.pictures()?.len(), 20);
+/// assert_eq!(coats.pictures(&|_| ControlFlow::Continue(()))?.len(), 20);
 /// assert!(coats.picture(0, 0) != coats.picture(0, 1));
 /// # Ok::<(), graft_data::DataError>(())
 /// ```
@@ -59,12 +63,16 @@ impl InventedCoats {
         scene::picture(skin, &mut stream(OWN, index), self.size)
     }
 
-    /// All pictures with the numbers of their kinds, kind after kind, drawn by all threads.
+    /// All pictures with the numbers of their kinds, kind after kind, drawn by all threads. `progress` hears after each
+    /// picture how many there are by now, and may break off.
     ///
     /// # Errors
     /// [`DataError::Setting`] if the size is not in 1..=[`Coats::MAX_SIZE`](super::Coats::MAX_SIZE), or there are more
-    /// kinds than [`InventedCoats::MAX_KINDS`].
-    pub fn pictures(&self) -> Result<Vec<(usize, Rgb8)>> {
+    /// kinds than [`InventedCoats::MAX_KINDS`]; [`DataError::Interrupted`] if `progress` breaks off.
+    pub fn pictures(
+        &self,
+        progress: &(dyn Fn(usize) -> ControlFlow<()> + Sync),
+    ) -> Result<Vec<(usize, Rgb8)>> {
         check_size(self.size)?;
         if self.kinds > Self::MAX_KINDS {
             let found = self.kinds.to_string();
@@ -74,11 +82,15 @@ impl InventedCoats {
                 expected: "at most 10000",
             });
         }
-        let all = 0..self.kinds * self.per_kind;
+        let (all, done) = (0..self.kinds * self.per_kind, AtomicUsize::new(0));
         let picture = |i: usize| {
             let (kind, index) = (i / self.per_kind, i % self.per_kind);
-            (kind, self.picture(kind as u32, index))
+            let picture = self.picture(kind as u32, index);
+            match progress(done.fetch_add(1, Ordering::Relaxed) + 1) {
+                ControlFlow::Continue(()) => Ok((kind, picture)),
+                ControlFlow::Break(()) => Err(DataError::Interrupted),
+            }
         };
-        Ok(all.into_par_iter().map(picture).collect())
+        all.into_par_iter().map(picture).collect()
     }
 }

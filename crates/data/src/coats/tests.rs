@@ -40,7 +40,7 @@ const INVENTED: [&str; 12] = [
 #[test]
 fn invented_animals_are_those_of_every_machine_too() {
     let coats = InventedCoats { seed: 7, size: 32, kinds: 12, per_kind: 2 };
-    let pictures = coats.pictures().unwrap();
+    let pictures = coats.pictures(&to_the_end).unwrap();
     let digest = |i: usize| blake3::hash(&pictures[2 * i].1.data).to_hex()[..12].to_owned();
     assert_eq!([0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11].map(digest), INVENTED);
     assert!((0..24).all(|i| pictures[i].0 == i / 2));
@@ -53,9 +53,9 @@ fn invented_animals_differ_by_every_part_of_their_name() {
     let first = coats.picture(0, 0);
     assert!(first != coats.picture(0, 1) && first != coats.picture(1, 0));
     assert!(first != InventedCoats { seed: 8, ..coats }.picture(0, 0));
-    let error = InventedCoats { kinds: 10_001, ..coats }.pictures().unwrap_err().to_string();
+    let error = InventedCoats { kinds: 10_001, ..coats }.pictures(&to_the_end).unwrap_err().to_string();
     assert!(error.contains("10001") && error.contains("at most 10000"), "{error}");
-    let error = InventedCoats { size: 0, ..coats }.pictures().unwrap_err().to_string();
+    let error = InventedCoats { size: 0, ..coats }.pictures(&to_the_end).unwrap_err().to_string();
     assert!(error.contains("expected 1 to 4096 pixels"), "{error}");
 }
 
@@ -130,6 +130,8 @@ fn who_breaks_off_leaves_nothing() {
     let third = |done| if done < 3 { ControlFlow::Continue(()) } else { ControlFlow::Break(()) };
     let out = temporary.path().join("coats");
     assert!(matches!(small().write(&out, &third), Err(DataError::Interrupted)));
+    let invented = InventedCoats { seed: 7, size: 16, kinds: 2, per_kind: 4 };
+    assert!(matches!(invented.pictures(&third), Err(DataError::Interrupted)));
     assert_eq!(fs::read_dir(temporary.path()).unwrap().count(), 0);
 }
 

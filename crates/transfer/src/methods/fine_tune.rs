@@ -23,7 +23,8 @@ pub struct FineTune {
     #[command(flatten)]
     options: Options,
 
-    /// How many of the base's last layers are trained; 4 is block5_conv1, 2, 3 and the pool, as Keras counts
+    /// How many of the base's last layers are trained, as Keras counts; 4 is its last block, three convolutions and the pool
+    /// (of VGG16, block5_conv1 to block5_pool)
     #[arg(long, value_name = "N", default_value_t = 4, help_heading = "Method")]
     unfreeze_last: usize,
 

@@ -47,6 +47,7 @@ use self::card::Figures;
 use self::checkpoint::{CHECKPOINT, Saver, State};
 use self::crops::{Crops, PREPROCESSING, Vary};
 pub use self::recipe::Recipe;
+use crate::coats::drawing;
 use crate::command_line::parse;
 use crate::interrupt::INTERRUPTED;
 use crate::model_file::{self, ModelCard};
@@ -183,15 +184,13 @@ impl Run<'_> {
     /// The drawn pictures, labelled after the folder's classes.
     fn invented(&self, classes: usize) -> Result<Vec<(usize, Rgb8)>> {
         let coats = self.command.recipe.invented();
-        let mut pictures = coats.pictures()?;
-        pictures.iter_mut().for_each(|(label, _)| *label += classes);
-        if coats.kinds > 0 {
-            note(format_args!(
-                "and {} pictures of {} kinds of invented animals",
-                pictures.len(),
-                coats.kinds
-            ));
+        if coats.kinds == 0 {
+            return Ok(Vec::new());
         }
+        let count = coats.kinds * coats.per_kind;
+        note(format_args!("and {count} pictures of {} kinds of invented animals", coats.kinds));
+        let mut pictures = drawing(count, |progress| coats.pictures(progress))?;
+        pictures.iter_mut().for_each(|(label, _)| *label += classes);
         Ok(pictures)
     }
 

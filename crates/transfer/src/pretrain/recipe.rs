@@ -1,7 +1,7 @@
 //! How a backbone is trained from nothing: every number that decides the result.
 
 use clap::Args;
-use graft_data::InventedCoats;
+use graft_data::{CHANNELS, InventedCoats};
 use graft_nn::callbacks::OneCycle;
 use graft_nn::layers::Dense;
 use graft_nn::losses::Loss;
@@ -74,7 +74,7 @@ pub struct Recipe {
 }
 
 impl Default for Recipe {
-    /// What gave the best backbone on CIFAR-10.
+    /// What `vgg16-mini` was made with, beside `--invented-coats 100`.
     fn default() -> Self {
         Self {
             epochs: 80,
@@ -98,6 +98,8 @@ impl Default for Recipe {
 const MAX_EPOCHS: u64 = 100_000;
 const MAX_SIDE: usize = 4096;
 const MAX_BATCH: usize = 1 << 16;
+/// The memory that drawn pictures may take.
+const MAX_DRAWN: usize = 4 << 30;
 
 impl Recipe {
     /// What can be said without looking at a single picture.
@@ -133,9 +135,11 @@ impl Recipe {
         if self.cutout > self.image_size {
             return refuse("cutout", format!("at most {}", self.image_size), &self.cutout);
         }
-        if self.invented_coats > InventedCoats::MAX_KINDS {
-            let most = format!("at most {}", InventedCoats::MAX_KINDS);
-            return refuse("invented-coats", most, &self.invented_coats);
+        let InventedCoats { size, per_kind, .. } = self.invented();
+        let most = InventedCoats::MAX_KINDS.min(MAX_DRAWN / (per_kind * size * size * CHANNELS));
+        if self.invented_coats > most {
+            let expected = format!("at most {most} with pictures of this size, which stay in memory");
+            return refuse("invented-coats", expected, &self.invented_coats);
         }
         self.optimizer()?;
         self.schedule(usize::MAX)?;
