@@ -143,7 +143,7 @@ impl<'a> Patches<'a> {
 
 impl Left for Patches<'_> {
     #[inline(always)]
-    fn pack<'p>(&self, rows: Range<usize>, ks: Range<usize>, scratch: &'p mut [[f32; LINE]]) -> Panel<'p> {
+    fn pack<'p>(&'p self, rows: Range<usize>, ks: Range<usize>, scratch: &'p mut [[f32; LINE]]) -> Panel<'p> {
         lines(rows, ks, scratch, |pixel, taps, held| {
             self.gather(pixel, taps, held);
             None
@@ -161,7 +161,7 @@ pub(super) struct Transposed<'a> {
 
 impl Left for Transposed<'_> {
     #[inline(always)]
-    fn pack<'p>(&self, rows: Range<usize>, ks: Range<usize>, scratch: &'p mut [[f32; LINE]]) -> Panel<'p> {
+    fn pack<'p>(&'p self, rows: Range<usize>, ks: Range<usize>, scratch: &'p mut [[f32; LINE]]) -> Panel<'p> {
         let (p, panel) = (&self.patches, &mut scratch[..ks.len()]);
         let run = p.kernel[1] * p.c;
         let (ky, offset) = (rows.start / run, rows.start % run);

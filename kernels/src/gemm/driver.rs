@@ -40,6 +40,9 @@ const PAIR: usize = 2 * KC;
 /// Numbers of B that a rectangle packs at a time, 1 MB: they stay in an L2 of 2 MB.
 const PACKED: usize = 1 << 18;
 
+/// Up to so many k a tile takes no longer than memory to answer.
+const SHORT: usize = 64;
+
 /// Most chains of a block of k.
 const MOST_CHAINS: usize = 16;
 
@@ -80,7 +83,7 @@ impl<A: Left, B: Right> WithTile for Product<'_, A, B> {
                 let packed_a = packed_a.as_chunks_mut::<LINE>().0;
                 for first in (0..k.max(1)).step_by(depth) {
                     let ks = first..k.min(first + depth);
-                    let part = Part { s, k, a, epilogue, rows: rows.clone(), cols: cols.clone(), ks };
+                    let part = Part { s, k, n, a, epilogue, rows: rows.clone(), cols: cols.clone(), ks };
                     s.vectorize(
                         #[inline(always)]
                         || {
@@ -107,6 +110,8 @@ struct Part<'a, S, A> {
     s: S,
     /// All k of the product.
     k: usize,
+    /// All columns of it.
+    n: usize,
     a: &'a A,
     epilogue: Epilogue<'a>,
     rows: Range<usize>,
@@ -149,6 +154,11 @@ impl<S: Simd, A: Left> Part<'_, S, A> {
             let count = (next.len() * depth.div_ceil(LINE)).div_ceil(steps);
             let mut later = Later { s: self.s, copying, count };
 
+            // A short tile is over before its own rows of C could arrive: it asks for those of the next.
+            let c_ahead = match depth {
+                ..=SHORT => (!next.is_empty()).then_some(rows.len() * self.n),
+                _ => Some(0),
+            };
             let in_block = rows.start - self.rows.start..rows.end - self.rows.start;
             let mut c = block.part(in_block, 0..width);
             for first in (0..depth.max(1)).step_by(PAIR) {
@@ -160,6 +170,7 @@ impl<S: Simd, A: Left> Part<'_, S, A> {
                     panels,
                     panels_b,
                     &mut c,
+                    c_ahead,
                     &mut edge,
                     &mut later,
                 );
@@ -182,6 +193,7 @@ impl<S: Simd, A: Left> Part<'_, S, A> {
         panels: &[Panel<'_>],
         panels_b: &[[f32; NR]],
         c: &mut BlockMut<'_>,
+        c_ahead: Option<usize>,
         edge: &mut [[f32; NR]; MR],
         later: &mut Later<'_, '_, S>,
     ) {
@@ -206,7 +218,8 @@ impl<S: Simd, A: Left> Part<'_, S, A> {
                         add(c.0.row(i), &sums[..columns], start == 0);
                     }
                 } else {
-                    let ahead = Ahead { c: chain.start == pair.start, ..Ahead::default() };
+                    let ahead =
+                        Ahead { c: c_ahead.filter(|_| chain.start == pair.start), ..Ahead::default() };
                     tile_beside::<S, MR, NR, NV>(s, panel, b, ahead, start > 0, &mut c, later);
                 }
             }

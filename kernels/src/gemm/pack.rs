@@ -9,7 +9,8 @@
 //!
 //! A has two layouts. Where the k of one row lie together (dense layers, the patches of a convolution) copying runs of
 //! a row is nearly free, while interleaving the rows would cost about as much as a tile of 16 columns. Where the rows
-//! of one k lie together (the transposed operands of the gradients of weights) it is the other way round.
+//! of one k lie together (the transposed operands of the gradients of weights) it is the other way round. Short rows that lie
+//! beside one another need no copy at all.
 
 use std::ops::Range;
 
@@ -24,10 +25,13 @@ const ROWS_AHEAD: usize = 8;
 /// How far ahead of itself a row of A is asked for at least, in numbers, when it is copied: 2 KB.
 const FAR: usize = 512;
 
+/// Rows of A that are no farther apart than so many numbers are multiplied where they lie: 14 of them are 3.5 KB.
+const IN_PLACE: usize = 64;
+
 /// The left operand of a product, (m, k).
 pub(crate) trait Left: Sync {
-    /// Packs these rows (at most MR) and these k (at most KC) into `scratch`, which has a line for each k.
-    fn pack<'p>(&self, rows: Range<usize>, ks: Range<usize>, scratch: &'p mut [[f32; LINE]]) -> Panel<'p>;
+    /// Packs these rows (at most MR) and these k (at most KC) into `scratch`, which has a line for each k, or shows where they lie.
+    fn pack<'p>(&'p self, rows: Range<usize>, ks: Range<usize>, scratch: &'p mut [[f32; LINE]]) -> Panel<'p>;
 
     /// Where these k of these rows lie, if those of a row lie together: then they can be packed a line at a time, while
     /// something else is computed ([`Copying`]).
@@ -172,7 +176,7 @@ impl Right for NarrowRef<'_> {
 
 impl Left for MatRef<'_> {
     #[inline(always)]
-    fn pack<'p>(&self, rows: Range<usize>, ks: Range<usize>, scratch: &'p mut [[f32; LINE]]) -> Panel<'p> {
+    fn pack<'p>(&'p self, rows: Range<usize>, ks: Range<usize>, scratch: &'p mut [[f32; LINE]]) -> Panel<'p> {
         let [row_stride, col_stride] = self.strides;
         if row_stride == 1 && col_stride != 1 {
             let a = &mut scratch[..ks.len()];
@@ -180,6 +184,12 @@ impl Left for MatRef<'_> {
                 to[..rows.len()].copy_from_slice(&self.data[k * col_stride..][rows.clone()]);
             }
             return Panel::Columns { a, first: 0 };
+        }
+        if col_stride == 1 && row_stride <= IN_PLACE {
+            return Panel::InPlace {
+                a: &self.data[rows.start * row_stride + ks.start..],
+                stride: row_stride,
+            };
         }
         lines(rows, ks, scratch, |row, ks, held| {
             if col_stride == 1 {
@@ -195,6 +205,9 @@ impl Left for MatRef<'_> {
     #[inline(always)]
     fn lying(&self, rows: Range<usize>, ks: Range<usize>) -> Option<Lying<'_>> {
         let [stride, together] = self.strides;
+        if stride <= IN_PLACE {
+            return None;
+        }
         let first = rows.start * stride + ks.start;
         (together == 1).then_some(Lying { data: self.data, first, stride, rows: rows.len(), len: ks.len() })
     }

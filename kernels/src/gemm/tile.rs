@@ -48,6 +48,9 @@ pub(crate) const LINE: usize = 16;
 /// Steps of k that follow each other without a jump: counting costs the units that multiply a few percent of their time.
 const UNROLLED: usize = 4;
 
+/// Rows of a tile that are stored without a jump.
+const ROWS_UNROLLED: usize = 7;
+
 /// Channels of a picture.
 pub(crate) const RGB: usize = 3;
 
@@ -66,6 +69,14 @@ pub(crate) enum Panel<'a> {
         a: &'a [[f32; LINE]],
         /// Where the first row is in each.
         first: usize,
+    },
+    /// Short rows of A where they lie, the first at the start of `a` and each `stride` numbers after the one before: there is
+    /// nothing to copy, and they are near enough to one another not to fall on each other in L1.
+    InPlace {
+        /// From the first number of the first row on.
+        a: &'a [f32],
+        /// From one row to the next.
+        stride: usize,
     },
     /// Three rows of pixels: row i of A is what a window of 3×3 sees from pixel i on, `a[ky][i + kx][c]`.
     Pixels([&'a [[f32; RGB]]; TAPS]),
@@ -118,8 +129,8 @@ impl<const NR: usize> Target<NR> for Rows<'_, NR> {
 pub(crate) struct Ahead<'a> {
     /// Into L1: the A of the next tile.
     pub(crate) a: &'a [[f32; LINE]],
-    /// Into L1: the tile's own rows of C, a few for every 16 steps of k.
-    pub(crate) c: bool,
+    /// Into L1: rows of C, so many numbers behind the tile's own (0: these themselves), evenly over the steps of k.
+    pub(crate) c: Option<usize>,
     /// Into L2: what will be wanted a little later.
     pub(crate) far: Far<'a>,
 }
@@ -240,10 +251,10 @@ fn rows<S: Simd, const R: usize, const NR: usize, const NV: usize>(
             let mut far = ahead.far.first;
             let c_rows = R.div_ceil(whole.len().max(1));
             for (step, (a, b)) in lines.iter().zip(whole).enumerate() {
-                if ahead.c {
+                if let Some(behind) = ahead.c {
                     for row in step * c_rows..R.min((step + 1) * c_rows) {
                         let c = &*c.row(row);
-                        (0..NR).step_by(LINE).for_each(|line| s.prefetch(c, line));
+                        (0..NR).step_by(LINE).for_each(|line| s.prefetch(c, behind + line));
                     }
                 }
                 other.step();
@@ -293,6 +304,25 @@ fn rows<S: Simd, const R: usize, const NR: usize, const NV: usize>(
                 );
             }
         }
+        Panel::InPlace { a, stride } => {
+            let mut rows = [&a[..0]; R];
+            for i in 0..R {
+                rows[i] = &a[i * stride..][..b.len()];
+            }
+            for (k, b) in b.iter().enumerate() {
+                if let Some(behind) = ahead.c.filter(|_| k < R) {
+                    let c = &*c.row(k);
+                    (0..NR).step_by(LINE).for_each(|line| s.prefetch(c, behind + line));
+                }
+                outer_product(
+                    s,
+                    #[inline(always)]
+                    |i| rows[i][k],
+                    b,
+                    &mut acc,
+                );
+            }
+        }
         Panel::Pixels(a) => {
             let b = b.first_chunk::<{ TAPS * TAPS * RGB }>().expect("filters of 3×3×3");
             for ky in 0..TAPS {
@@ -311,21 +341,37 @@ fn rows<S: Simd, const R: usize, const NR: usize, const NV: usize>(
             }
         }
     }
-    // Two short loops by index: the compiler keeps the accumulators in their registers only if it unrolls these, and that it
-    // does with nothing longer. An iterator over the accumulators would have them written to memory and read again.
+    // Short loops by index: the compiler keeps the accumulators in their registers only if it unrolls these, and that it does
+    // with nothing longer. Over all 14 rows at once, or by an iterator, it would write them to memory and read them again.
     if add {
-        for i in 0..R {
-            let c = c.row(i);
-            for j in 0..NV {
-                acc[i][j] = s.add(s.load(&c[j * S::LANES..]), acc[i][j]);
-            }
+        for i in 0..R.min(ROWS_UNROLLED) {
+            add_row(s, c.row(i), &mut acc[i]);
+        }
+        for i in ROWS_UNROLLED..R {
+            add_row(s, c.row(i), &mut acc[i]);
         }
     }
-    for i in 0..R {
-        let c = c.row(i);
-        for j in 0..NV {
-            s.store(acc[i][j], &mut c[j * S::LANES..]);
-        }
+    for i in 0..R.min(ROWS_UNROLLED) {
+        store_row(s, &acc[i], c.row(i));
+    }
+    for i in ROWS_UNROLLED..R {
+        store_row(s, &acc[i], c.row(i));
+    }
+}
+
+/// Adds a row of C to accumulators.
+#[inline(always)]
+fn add_row<S: Simd, const NR: usize, const NV: usize>(s: S, c: &[f32; NR], acc: &mut [S::V; NV]) {
+    for j in 0..NV {
+        acc[j] = s.add(s.load(&c[j * S::LANES..]), acc[j]);
+    }
+}
+
+/// A row of accumulators as a row of C.
+#[inline(always)]
+fn store_row<S: Simd, const NR: usize, const NV: usize>(s: S, acc: &[S::V; NV], c: &mut [f32; NR]) {
+    for j in 0..NV {
+        s.store(acc[j], &mut c[j * S::LANES..]);
     }
 }
 
