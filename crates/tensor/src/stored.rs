@@ -112,7 +112,7 @@ impl Stored {
         if let Values::F32(tensor) = &self.values {
             return Ok(tensor.clone());
         }
-        let mut tensor = Tensor::try_zeros(self.shape)?;
+        let mut tensor = Tensor::for_overwrite(self.shape)?;
         self.decode(0, tensor.data_mut());
         Ok(tensor)
     }

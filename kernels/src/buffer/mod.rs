@@ -42,18 +42,12 @@ impl Buffer {
 
     /// `len` zeros, or an error where the system has no room for them.
     ///
+    /// They are the system's, never of what was dropped: what begins with zeros, an optimiser's memory or a model's weights,
+    /// stays, and would withhold from the next step what this one has dropped.
+    ///
     /// # Errors
     /// [`OutOfMemory`] if the size overflows or the allocator refuses.
     pub fn try_zeroed(len: usize) -> Result<Self, OutOfMemory> {
-        if let Some(mut kept) = Self::kept(len) {
-            kept.fill(0.0);
-            return Ok(kept);
-        }
-        Self::fresh(len)
-    }
-
-    /// `len` zeros that the system gives, counted.
-    fn fresh(len: usize) -> Result<Self, OutOfMemory> {
         if len < KEPT_FROM {
             return Memory::zeroed(len).map(Self).ok_or(OutOfMemory { len });
         }
@@ -79,7 +73,7 @@ impl Buffer {
     pub fn for_overwrite(len: usize) -> Result<Self, OutOfMemory> {
         let mut buffer = match Self::kept(len) {
             Some(kept) => kept,
-            None => Self::fresh(len)?,
+            None => Self::try_zeroed(len)?,
         };
         if cfg!(debug_assertions) {
             buffer.fill(f32::NAN);

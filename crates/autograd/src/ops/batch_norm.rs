@@ -20,15 +20,15 @@ impl<'t> Var<'t> {
     ) -> Result<(Var<'t>, Tensor, Tensor)> {
         let isa = self.tape.isa();
         let s = shape(self, [gamma.value(), beta.value()], epsilon)?;
-        let mut y = Tensor::try_zeros(*self.shape())?;
-        let [mut mean, mut variance] = [Tensor::zeros([s.c]), Tensor::zeros([s.c])];
+        let mut y = Tensor::for_overwrite(*self.shape())?;
+        let [mut mean, mut variance] = [Tensor::for_overwrite([s.c])?, Tensor::for_overwrite([s.c])?];
         let (x, g, b) = (self.value().clone(), gamma.value().clone(), beta.value());
         let statistics = [mean.data_mut(), variance.data_mut()];
         batch_norm::forward_training(isa, &s, x.data(), g.data(), b.data(), y.data_mut(), statistics);
         let kept = [mean.clone(), variance.clone()];
         let y = self.tape.record(y, [self, gamma, beta], move |dy, _| {
-            let mut dx = Tensor::try_zeros(*x.shape())?;
-            let [mut dg, mut db] = [Tensor::zeros([s.c]), Tensor::zeros([s.c])];
+            let mut dx = Tensor::for_overwrite(*x.shape())?;
+            let [mut dg, mut db] = [Tensor::for_overwrite([s.c])?, Tensor::for_overwrite([s.c])?];
             let (statistics, parameters) =
                 (kept.each_ref().map(Tensor::data), [dg.data_mut(), db.data_mut()]);
             let (x, g, dy) = (x.data(), g.data(), dy.data());
@@ -53,7 +53,7 @@ impl<'t> Var<'t> {
     ) -> Result<Var<'t>> {
         let isa = self.tape.isa();
         let s = shape(self, [gamma.value(), beta.value(), mean, variance], epsilon)?;
-        let mut y = Tensor::try_zeros(*self.shape())?;
+        let mut y = Tensor::for_overwrite(*self.shape())?;
         let (x, g, b) = (self.value(), gamma.value(), beta.value());
         let statistics = [mean.data(), variance.data()];
         batch_norm::forward_inference(isa, &s, x.data(), g.data(), b.data(), statistics, y.data_mut());
@@ -68,7 +68,7 @@ impl<'t> Var<'t> {
                 batch_norm::backward_inference(isa, &s, g.data(), variance.data(), dy.data(), dx.data_mut());
             }
             if let Some(x) = x_kept {
-                let [mut dg, mut db] = [Tensor::zeros([s.c]), Tensor::zeros([s.c])];
+                let [mut dg, mut db] = [Tensor::for_overwrite([s.c])?, Tensor::for_overwrite([s.c])?];
                 let (statistics, parameters) =
                     ([mean.data(), variance.data()], [dg.data_mut(), db.data_mut()]);
                 batch_norm::backward_parameters(isa, &s, x.data(), statistics, dy.data(), parameters);

@@ -121,8 +121,8 @@ impl Optimizer {
     /// Takes one step: changes the weights of `model` by their gradients, in place.
     ///
     /// # Errors
-    /// [`TensorError::Shape`] for a gradient of another shape than its weight's; no weight has been
-    /// changed then. [`TensorError::OutOfMemory`] if there is no room for what the algorithm remembers.
+    /// [`TensorError::Shape`] for a gradient of another shape than its weight's; [`TensorError::OutOfMemory`] if there is no
+    /// room for what the algorithm remembers. No weight has been changed then.
     pub fn apply(&mut self, model: &mut Sequential, mut gradients: Vec<(WeightId, Tensor)>) -> Result<()> {
         let isa = Isa::current();
         for (id, g) in &gradients {
@@ -131,23 +131,26 @@ impl Optimizer {
                 return Err(TensorError::shape("optimizer", expected, g.shape()).into());
             }
         }
+        // All of it before the first gradient is dropped, whose memory the next step's gradients will want again.
+        for (id, g) in &gradients {
+            if let Entry::Vacant(free) = self.slots.entry(*id) {
+                free.insert(empty_slots(self.config.algorithm, *g.shape())?);
+            }
+        }
         if let Some(clipping) = self.config.clipping {
             clipping.apply(isa, &mut gradients);
         }
         self.iterations += 1;
         for (id, g) in gradients {
-            self.step(isa, id, &g, model.weight_mut(id))?;
+            self.step(isa, id, &g, model.weight_mut(id));
         }
         Ok(())
     }
 
     /// Changes one weight.
-    fn step(&mut self, isa: Isa, id: WeightId, g: &Tensor, w: &mut Tensor) -> Result<()> {
+    fn step(&mut self, isa: Isa, id: WeightId, g: &Tensor, w: &mut Tensor) {
         let OptimizerConfig { algorithm, learning_rate: rate, weight_decay, .. } = self.config;
-        let slots = match self.slots.entry(id) {
-            Entry::Occupied(slots) => slots.into_mut(),
-            Entry::Vacant(free) => free.insert(empty_slots(algorithm, *g.shape())?),
-        };
+        let slots = self.slots.get_mut(&id).expect("room was made for what is remembered of each weight");
         let (w, g, t) = (w.data_mut(), g.data(), self.iterations);
         let decay = weight_decay.unwrap_or(0.0);
         // AdamW's kernel does both in one pass over the weights.
@@ -170,7 +173,6 @@ impl Optimizer {
                 rmsprop.step(isa, rate, w, g, slices(slots));
             }
         }
-        Ok(())
     }
 }
 

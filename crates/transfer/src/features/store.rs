@@ -110,7 +110,7 @@ impl FeatureStore {
             Rows::File { file, folder } => {
                 let n = self.shape.elements();
                 let mut batch =
-                    Tensor::try_zeros(batch_shape(self.shape, rows.len())).map_err(NnError::from)?;
+                    Tensor::for_overwrite(batch_shape(self.shape, rows.len())).map_err(NnError::from)?;
                 let mut file = file.lock().unwrap_or_else(PoisonError::into_inner);
                 for (out, row) in batch.data_mut().chunks_exact_mut(n).zip(rows) {
                     file.seek(SeekFrom::Start(offset(row, n)))
