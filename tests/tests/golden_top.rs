@@ -11,7 +11,9 @@ use serde_json::Value;
 
 #[test]
 fn golden_scores_are_those_of_keras() {
-    let (Some(figures), Some(file)) = (golden("top_golden.json"), weights_with_top()) else { return };
+    // The figures are made with the file, by a script of their own: where it is not, neither need they be.
+    let Some(file) = weights_with_top() else { return };
+    let Some(figures) = golden("top_golden.json") else { return };
     let figures: Vec<Value> = serde_json::from_slice(&fs::read(&figures).unwrap()).unwrap();
     let mut network = Vgg16::with_top().build().unwrap();
     load_weights(&mut network, &file);

@@ -57,4 +57,4 @@ pub use initializer::Initializer;
 pub use layer::{Layer, Mode, Output, Weight, WeightSpec};
 pub use placed::{Placed, WeightId};
 pub use sequential::{Pass, Sequential};
-pub use summary::summary;
+pub use summary::{DEFAULT_WIDTH, summary};

@@ -5,8 +5,8 @@ use graft_tensor::Shape;
 
 use crate::{Placed, Sequential};
 
-/// The width in Keras where the terminal does not say otherwise.
-const DEFAULT_WIDTH: usize = 100;
+/// The width in Keras where the terminal does not say otherwise, in characters.
+pub const DEFAULT_WIDTH: usize = 100;
 /// The narrowest column worth having: a few letters between two spaces.
 const MIN_COLUMN: usize = 10;
 /// A space on either side of a cell.

@@ -5,10 +5,11 @@ use std::path::PathBuf;
 use graft_nn::Sequential;
 use graft_vgg::{Pooling, Vgg16};
 use graft_weights::{CLASS_INDEX, ExpectedLayer, Kind, LICENCE, WeightsFile, match_layers};
+use rayon::prelude::*;
 
 use crate::inputs::{Weights, fetcher, width_divisor};
 use crate::progress::note;
-use crate::{Inputs, Options, Result, model_file, options};
+use crate::{Error, Inputs, Options, Result, model_file, options};
 
 /// A VGG16 with its weights, frozen.
 pub struct Base {
@@ -39,6 +40,7 @@ impl Base {
         let all = Vgg16 { width_divisor, ..Vgg16::without_top(side, side) };
         let mut whole = all.build()?;
         let notes = load_weights(&file, &mut whole)?;
+        require_numbers(&file, &whole)?;
         // That the classes on top of the built-in base are left behind is no news.
         if inputs.weights != Weights::Mini {
             tell(&notes);
@@ -61,6 +63,19 @@ impl Base {
         let architecture = format!("VGG16's convolutions{width}, up to {}", inputs.last_layer());
         Ok(Self { network, path: file.path().to_owned(), width_divisor, architecture, licence })
     }
+}
+
+/// Whether each weight is a number: with one that is none, no output is.
+fn require_numbers(file: &WeightsFile, network: &Sequential) -> Result<()> {
+    for (_, layer, weight) in network.weights() {
+        let odd = weight.value.data().par_iter().filter(|v| !v.is_finite()).count();
+        if odd > 0 {
+            let tensor = format!("{}/{}", layer.name(), weight.spec.name);
+            let problem = format!("{odd} numbers of {tensor} are NaN or infinite");
+            return Err(Error::model(file.path(), problem, "fetch or convert the weights again"));
+        }
+    }
+    Ok(())
 }
 
 /// What stands between the convolutions and the head, as a network has it.

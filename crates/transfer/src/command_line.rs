@@ -11,6 +11,11 @@ use graft_data::augment::Interval;
 use crate::Recipe;
 use crate::methods::Method;
 
+/// What a method's end says to the shell.
+const EXIT_CODES: &str = "\
+Exit codes: 0 trained, 2 usage or no place to write to, 3 data, 4 weights or network, 5 diverged, 130 interrupted
+(what there is of the model is saved).";
+
 /// The command line of a binary.
 pub(crate) fn parse<P: clap::Parser>() -> P {
     P::from_arg_matches(&P::command().mut_args(numbers).get_matches()).unwrap_or_else(|e| e.exit())
@@ -68,7 +73,9 @@ fn command<M: Method>() -> clap::Command {
     };
     let command = tells(M::command().mut_args(numbers), "head", format!("\"{head}\""));
     let command = tells(command, "epochs", epochs.to_string());
-    tells(command, "learning_rate", format!("{learning_rate:e}"))
+    let command = tells(command, "learning_rate", format!("{learning_rate:e}"));
+    let examples = command.get_after_help().cloned().unwrap_or_default();
+    command.after_help(format!("{examples}\n\n{EXIT_CODES}"))
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use graft_data::DataError;
+use graft_data::{DataError, Part};
 use graft_nn::NnError;
 use graft_vgg::VggError;
 use graft_weights::WeightsError;
@@ -101,6 +101,14 @@ impl Error {
         Self::Model { path: path.to_owned(), problem: problem.into(), remedy: remedy.into() }
     }
 
+    /// Training that has left weights with which the loss on these photos is no number.
+    pub fn diverged(part: Part, loss: f64) -> Self {
+        Self::Diverged(format!(
+            "the loss on the {part} photos is {loss} after the last epoch: training has diverged. Try a learning rate ten times \
+             lower, or clip the gradients (--clipnorm 1)"
+        ))
+    }
+
     /// An end by Ctrl-C, with nothing to show for it.
     pub fn interrupted(when: impl Into<String>) -> Self {
         Self::Interrupted { when: when.into(), kept: "no result was saved".to_owned() }
@@ -110,6 +118,7 @@ impl Error {
     pub fn with_kept(self, folder: &RunFolder) -> Self {
         match (self, folder.kept()) {
             (Self::Interrupted { when, .. }, Some(kept)) => Self::Interrupted { when, kept },
+            (Self::Diverged(what), Some(kept)) => Self::Diverged(format!("{what}. {kept}")),
             (other, _) => other,
         }
     }

@@ -3,6 +3,8 @@
 use std::io::{ErrorKind, Write};
 use std::path::Path;
 
+use serde::Serialize;
+
 use crate::{Error, Result};
 
 /// Prints text for another program, or a person, to read.
@@ -15,6 +17,14 @@ pub fn to_stdout(text: &str) -> Result<()> {
         Err(e) if e.kind() != ErrorKind::BrokenPipe => Err(Error::write(Path::new("standard output"), &e)),
         _ => Ok(()),
     }
+}
+
+/// Prints a value as JSON for another program to read.
+///
+/// # Errors
+/// As [`to_stdout`].
+pub fn json_to_stdout(value: &impl Serialize) -> Result<()> {
+    to_stdout(&(serde_json::to_string_pretty(value).map_err(|e| Error::Usage(e.to_string()))? + "\n"))
 }
 
 /// Asks whether files may be written in a folder, or in the one that it would be made in: better before the work than

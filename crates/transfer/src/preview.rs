@@ -3,8 +3,10 @@
 use std::path::{Path, PathBuf};
 
 use graft_data::{DataError, DecodeOptions, Folder, Layout, Part, decode, image_files, preview, resize};
+use serde_json::json;
 
 use crate::interrupt::is_interrupted;
+use crate::output::json_to_stdout;
 use crate::progress::note;
 use crate::recipe::Augmenting;
 use crate::{Error, Inputs, Options, Result};
@@ -54,6 +56,11 @@ pub fn write(
         tiles.len() / (1 + VARIANTS),
         file.display()
     ));
+    if options.json {
+        json_to_stdout(
+            &json!({ "preview": file, "photos": tiles.len() / (1 + VARIANTS), "variants": VARIANTS }),
+        )?;
+    }
     Ok(())
 }
 

@@ -5,9 +5,20 @@ use std::fmt::{self, Display};
 use std::io::Write;
 use std::time::Instant;
 
+use console::Term;
 use graft_data::Part;
+use graft_nn::DEFAULT_WIDTH;
 use graft_nn::fit::{Logs, Progress};
 use indicatif::{ProgressBar, ProgressState, ProgressStyle};
+
+/// Columns below which a table is better broken by the terminal.
+const NARROWEST: usize = 60;
+
+/// How many columns a table may have: those of the terminal, if standard error is one that is narrower than Keras's tables.
+pub fn columns() -> Option<usize> {
+    let (_, columns) = Term::stderr().size_checked()?;
+    Some(usize::from(columns)).filter(|columns| (NARROWEST..DEFAULT_WIDTH).contains(columns))
+}
 
 /// A bar for something counted in pictures.
 pub fn pictures(what: &'static str, len: usize) -> ProgressBar {

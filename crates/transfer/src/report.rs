@@ -177,6 +177,11 @@ pub fn write_bad_images(folder: &Path, pictures: &Pictures) -> Result<()> {
     write_csv(&folder.join(BAD_IMAGES), ["path", "reason"].map(String::from), rows)
 }
 
+/// A probability with all its digits, and not with forty zeros before them.
+pub fn probability(p: f32) -> String {
+    if p == 0.0 || p >= 1e-4 || p.is_nan() { p.to_string() } else { format!("{p:e}") }
+}
+
 /// `predictions.csv` and the like: path, true class, the class it was given (nothing if a probability is NaN), and the
 /// probability of each class.
 ///
@@ -199,7 +204,7 @@ pub fn write_predictions(
                 names[label].clone(),
                 argmax(p).map_or_else(String::new, |named| names[named].clone()),
             ];
-            answer.into_iter().chain(p.iter().map(f32::to_string)).collect::<Vec<_>>()
+            answer.into_iter().chain(p.iter().copied().map(probability)).collect::<Vec<_>>()
         });
     write_csv(&folder.file(name), header, rows)
 }

@@ -20,10 +20,10 @@ use crate::inputs::Data;
 use crate::memory::peak_rss_bytes;
 use crate::methods::Method;
 use crate::model_file::ModelCard;
-use crate::output::to_stdout;
+use crate::output::json_to_stdout;
 use crate::pictures::{Pictures, preprocess};
 use crate::process::{finish, prepare};
-use crate::progress::note;
+use crate::progress::{self, note};
 use crate::report::{self, Metrics};
 use crate::run_folder::{METRICS, OPTIONS};
 use crate::training::{Trained, Training};
@@ -66,9 +66,7 @@ fn run<M: Method>(method: &M) -> Result<()> {
     }
     let metrics = outcome.map_err(|e| e.with_kept(&folder))?;
     if method.options().json {
-        to_stdout(
-            &(serde_json::to_string_pretty(&metrics).map_err(|e| Error::Usage(e.to_string()))? + "\n"),
-        )?;
+        json_to_stdout(&metrics)?;
     }
     Ok(())
 }
@@ -95,7 +93,7 @@ impl<M: Method> Run<'_, M> {
         self.tell_inputs(&base);
         let network = graft(base.network, head, class_names.len(), recipe.unfreeze_last, options.seed)?;
         let pictures = Pictures::labelled(inputs, options, self.threads, preprocess(options.preprocessing))?;
-        note(format_args!("\n{}", summary(&network, recipe.method, None, true)));
+        note(format_args!("\n{}", summary(&network, recipe.method, progress::columns(), true)));
 
         let card = ModelCard {
             format: ModelCard::FORMAT,

@@ -10,14 +10,18 @@ use std::path::Path;
 use graft_data::{Folder, Layout, Sample};
 use graft_nn::Sequential;
 use graft_tensor::{Shape, npy};
+use serde_json::json;
 
 use crate::base::Base;
 use crate::check::outside_of_photos;
 use crate::features::{CacheChoice, Extractor, PICTURES_AT_ONCE};
-use crate::output::{require_writable, write_csv};
+use crate::output::{json_to_stdout, require_writable, write_csv};
 use crate::pictures::{Pictures, preprocess, shown};
 use crate::progress::note;
 use crate::{Error, Inputs, Options, Result, report};
+
+const FEATURES: &str = "features.npy";
+const PATHS: &str = "paths.csv";
 
 /// Rows that are held at once while the file is written.
 const ROWS_AT_ONCE: usize = 64;
@@ -35,6 +39,12 @@ pub fn of_flat_folder(to: &Path, inputs: &Inputs, options: &Options, threads: us
     let base = Base::load(inputs, options)?;
     let pictures = Pictures::unlabelled(inputs, options, threads, preprocess(options.preprocessing))?;
     write(to, &base.network, base.network.layers().len(), &pictures, options)?;
+    if options.json {
+        let (rows, shape) = (pictures.dataset.samples.len(), base.network.output_shape());
+        json_to_stdout(
+            &json!({ "features": to.join(FEATURES), "paths": to.join(PATHS), "rows": rows, "shape": **shape }),
+        )?;
+    }
     Ok(true)
 }
 
@@ -64,9 +74,9 @@ pub fn write(
     let mut shape = vec![samples.len()];
     shape.extend(store.shape().iter());
     let rows = samples.chunks(ROWS_AT_ONCE).map(|chunk| store.batch(chunk).map_err(io::Error::other));
-    let file = to.join("features.npy");
+    let file = to.join(FEATURES);
     npy::write_parts(&file, Shape::from(&shape[..]), rows).map_err(|e| Error::write(&file, &e))?;
-    write_paths(&to.join("paths.csv"), pictures)?;
+    write_paths(&to.join(PATHS), pictures)?;
     report::write_bad_images(to, pictures)?;
     note(format!("features: {} rows of {} in {}", samples.len(), store.shape(), file.display()));
     Ok(())

@@ -107,6 +107,12 @@ impl Training<'_> {
             checkpoint.best().map(|b| EpochLogs { epoch: b.epoch, logs: b.logs.clone(), seconds: 0.0 });
         let mut evaluate = |part| self.evaluate(network, part, features.as_ref(), &loader);
         let (validation, test) = (evaluate(Part::Validation)?, evaluate(Part::Test)?);
+        // The last step's weights have been in no loss of the training.
+        for (part, measured) in [(Part::Validation, &validation), (Part::Test, &test)] {
+            if let Some(loss) = measured.as_ref().map(|m| m.loss).filter(|loss| !loss.is_finite()) {
+                return Err(Error::diverged(part, loss));
+            }
+        }
         Ok(Trained { history, best, validation, test })
     }
 

@@ -257,8 +257,8 @@ impl Download<'_> {
         let there = there.map_or_else(String::new, |fault| format!(" (what lies in the cache: {fault})"));
         let option = if *name == CLASS_INDEX.name { "--class-index" } else { "--weights" };
         let remedy = format!(
-            "To get it by hand, download {name} ({bytes} bytes, MD5 {md5}) elsewhere and put it at {}, or pass a file \
-             that you have with {option}",
+            "To get it by hand, download {name} ({bytes} bytes, MD5 {md5}) elsewhere and put it at {}, or give a training method \
+             or predict a file that you have ({option})",
             self.target.display()
         );
         WeightsError::Fetch { url: self.url.clone(), detail: detail + &there, remedy }

@@ -238,6 +238,9 @@ impl Folder {
             .filter(|p| self.class_names.len() == 1 && walk::list(p).is_ok_and(|l| !l.folders.is_empty()));
         let remedy = match nested {
             Some(inner) => format!("the folders within {} may be meant: name that one", inner.display()),
+            None if walk::list(&self.root).is_ok_and(|l| l.folders.len() > self.class_names.len()) => {
+                "add a folder of pictures for another class, or name one of those that are there".to_owned()
+            }
             None => "add a folder of pictures for another class".to_owned(),
         };
         Err(error(&self.root, found, "pictures in at least two class folders", remedy))

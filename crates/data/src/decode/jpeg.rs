@@ -28,9 +28,28 @@ pub(super) fn decode(bytes: &[u8]) -> Result<Raw, Fault> {
         Err(Failure::Header(_)) => decode_as(bytes, false),
         result => result,
     }
-    .map_err(|failure| match failure {
-        Failure::Header(fault) | Failure::Body(fault) => fault,
+    .map_err(|failure| match (kind_without_decoder(bytes), failure) {
+        (Some(kind), _) => Fault::Refused(format!(
+            "JPEG of a kind that is not supported ({kind}): save it as baseline JPEG or PNG"
+        )),
+        (None, Failure::Header(fault) | Failure::Body(fault)) => fault,
     })
+}
+
+/// What the frame's marker says of a JPEG that the decoder cannot know. (Table B.1 of the standard.)
+fn kind_without_decoder(bytes: &[u8]) -> Option<&'static str> {
+    let mut at = 2;
+    while let Some(&[0xFF, marker, high, low, precision]) = bytes.get(at..at + 5) {
+        match marker {
+            0xC0..=0xC2 => return (precision != 8).then_some("more than 8 bits a channel"),
+            0xC3 | 0xC7 | 0xCB | 0xCF => return Some("lossless"),
+            0xC5 | 0xC6 => return Some("hierarchical"),
+            0xC9 | 0xCA | 0xCD | 0xCE => return Some("arithmetic coding"),
+            0xDA => return None,
+            _ => at += 2 + usize::from(u16::from_be_bytes([high, low])),
+        }
+    }
+    None
 }
 
 /// Where decoding failed: before the first scan, or in the picture itself.
@@ -60,7 +79,10 @@ fn decode_as(bytes: &[u8], strict: bool) -> Result<Raw, Failure> {
 fn describe(error: &DecodeErrors) -> Fault {
     match error {
         DecodeErrors::Unsupported(kind) => Fault::unsupported(Format::Jpeg, kind),
-        other => Fault::Damaged(other.to_string().trim_matches(['"', '\n']).to_owned()),
+        // Some of its texts come quoted, with line ends spelt out.
+        other => {
+            Fault::Damaged(other.to_string().replace("\\n", " ").trim_matches(['"', '\n', ' ']).to_owned())
+        }
     }
 }
 
@@ -105,5 +127,17 @@ mod tests {
             assert!(find_end(&torn).unwrap_err().contains("truncated"));
         }
         assert!(find_end(&file(&[thumbnail, &[0xFF, 0xD9]])).is_err());
+    }
+
+    #[test]
+    fn kinds_that_no_decoder_is_there_for_are_told_by_their_frame() {
+        let kind = |marker, precision| {
+            let quantization: &[u8] = &[0xFF, 0xDB, 0, 4, 1, 2];
+            kind_without_decoder(&file(&[quantization, &[0xFF, marker, 0, 4, precision, 0], SCAN]))
+        };
+        assert_eq!([kind(0xC0, 8), kind(0xC2, 8)], [None, None]);
+        assert_eq!(kind(0xC1, 12), Some("more than 8 bits a channel"));
+        assert_eq!([kind(0xC3, 8), kind(0xC9, 8)], [Some("lossless"), Some("arithmetic coding")]);
+        assert_eq!(kind_without_decoder(&file(&[SCAN])), None);
     }
 }

@@ -76,9 +76,15 @@ impl Trainer<'_> {
                 logs.set(VAL_TOP_K, top_k_accuracy(&found.probabilities, &found.labels, k)?);
             }
         }
-        run.tell(self, None, |callback, control| callback.on_epoch_end(epoch, &mut logs, control))?;
+        let (outcome, messages) =
+            run.call(self, None, |callback, control| callback.on_epoch_end(epoch, &mut logs, control));
         let seconds = begun.elapsed().as_secs_f64();
-        run.progress.on_epoch_end(epoch, &logs, seconds);
+        if outcome.is_ok() {
+            run.progress.on_epoch_end(epoch, &logs, seconds);
+        }
+        // Below the figures that they are about.
+        run.pass_on(&messages);
+        outcome?;
         Ok(Some(EpochLogs { epoch, logs, seconds }))
     }
 
@@ -142,14 +148,30 @@ struct Run<'a, 'c, 'p> {
 }
 
 impl Run<'_, '_, '_> {
-    /// Calls every callback, and passes on what they have to tell. As the run ends, the error of one does not keep the
-    /// others from ending.
+    /// Calls every callback, and passes on what they have to tell.
     fn tell(
         &mut self,
         trainer: &mut Trainer<'_>,
         ending: Option<Ending>,
-        mut moment: impl FnMut(&mut dyn Callback, &mut Control<'_>) -> Result<(), FitError>,
+        moment: impl FnMut(&mut dyn Callback, &mut Control<'_>) -> Result<(), FitError>,
     ) -> Result<(), FitError> {
+        let (outcome, messages) = self.call(trainer, ending, moment);
+        self.pass_on(&messages);
+        outcome
+    }
+
+    fn pass_on(&mut self, messages: &[String]) {
+        messages.iter().for_each(|text| self.progress.on_message(text));
+    }
+
+    /// Calls every callback, and gives what they have to tell. As the run ends, the error of one does not keep the others from
+    /// ending.
+    fn call(
+        &mut self,
+        trainer: &mut Trainer<'_>,
+        ending: Option<Ending>,
+        mut moment: impl FnMut(&mut dyn Callback, &mut Control<'_>) -> Result<(), FitError>,
+    ) -> (Result<(), FitError>, Vec<String>) {
         let mut control = Control {
             model: &mut *trainer.model,
             optimizer: &mut trainer.optimizer,
@@ -167,7 +189,6 @@ impl Run<'_, '_, '_> {
             outcome = outcome.and(called);
         }
         self.stop = control.stop;
-        control.messages.iter().for_each(|text| self.progress.on_message(text));
-        outcome
+        (outcome, control.messages)
     }
 }

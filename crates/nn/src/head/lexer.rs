@@ -46,6 +46,12 @@ pub(super) fn tokens(text: &str) -> Result<Vec<(usize, Token)>, HeadError> {
                 Token::Mark(c)
             }
             c if c.is_alphabetic() || c == '_' => Token::Word(take(|c| c.is_alphanumeric() || c == '_')),
+            // As Keras's code has it, activation='relu'.
+            quote @ ('\'' | '"') if chars[start + 1..].contains(&quote) => {
+                let word: String = chars[start + 1..].iter().take_while(|&&c| c != quote).collect();
+                i += word.chars().count() + 2;
+                Token::Word(word)
+            }
             '0'..='9' | '.' | '-' | '+' => {
                 let digits = take(|c| c.is_alphanumeric() || "._-+".contains(c));
                 let number = digits.parse().ok().filter(|n: &f64| n.is_finite());

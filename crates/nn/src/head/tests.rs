@@ -22,7 +22,7 @@ fn heads_become_layers() {
             vec![flatten(), relu(256), dropout(0.5), end()],
         ),
         (
-            "  Flatten( ),Dense(units=1024,activation=relu) , dense(22, softmax)",
+            "  Flatten( ),Dense(units=1024,activation='relu') , dense(22, \"softmax\")",
             vec![flatten(), relu(1024), end()],
         ),
         (

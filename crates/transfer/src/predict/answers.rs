@@ -8,6 +8,7 @@ use serde::Serialize;
 use crate::Result;
 use crate::output::{to_stdout, write_csv};
 use crate::progress::note;
+use crate::report::probability;
 
 /// What is said of one picture.
 #[derive(Serialize)]
@@ -50,7 +51,7 @@ pub(super) fn write_answers(file: &Path, answers: &[Answer]) -> Result<()> {
         Outcome::Predictions(top) => {
             let row = |(i, p): (usize, &Prediction)| {
                 let (rank, wnid) = ((i + 1).to_string(), p.wnid.clone().unwrap_or_default());
-                [a.path.clone(), rank, wnid, p.class.clone(), p.score.to_string(), none()]
+                [a.path.clone(), rank, wnid, p.class.clone(), probability(p.score), none()]
             };
             top.iter().enumerate().map(row).collect()
         }

@@ -22,7 +22,7 @@ use crate::features::PICTURES_AT_ONCE;
 use crate::inputs::Weights;
 use crate::interrupt::is_interrupted;
 use crate::options::{Precision, conv_algorithm};
-use crate::output::{require_writable, to_stdout};
+use crate::output::{json_to_stdout, require_writable};
 use crate::process::{finish, prepare};
 use crate::progress::{self, note};
 use crate::{Error, Result};
@@ -113,8 +113,7 @@ fn run(options: &Predict) -> Result<()> {
         note(format_args!("\n{remark}"));
     }
     if options.json {
-        let text = serde_json::to_string_pretty(&answers).map_err(|e| Error::Usage(e.to_string()))?;
-        to_stdout(&(text + "\n"))?;
+        json_to_stdout(&answers)?;
     }
     if let Some(file) = &options.csv {
         write_answers(file, &answers)?;
