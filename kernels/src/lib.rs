@@ -73,5 +73,5 @@ mod simd;
 pub mod softmax;
 mod window;
 
-pub use buffer::{Buffer, OutOfMemory};
+pub use buffer::{Buffer, OutOfMemory, keep_freed_memory};
 pub use isa::{Isa, IsaError};

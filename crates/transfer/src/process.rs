@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use graft_kernels::Isa;
+use graft_kernels::{Isa, keep_freed_memory};
 
 use crate::progress::note;
 use crate::{Error, Result, interrupt};
@@ -28,6 +28,7 @@ const MAX_THREADS: usize = 1024;
 /// or too many.
 pub fn prepare(threads: Option<usize>) -> Result<usize> {
     graft_tensor::outlive_file_size_limit();
+    keep_freed_memory();
     Isa::from_env().map_err(|e| Error::Usage(e.to_string()))?;
     if let Some(n) = threads.filter(|n| !(1..=MAX_THREADS).contains(n)) {
         return Err(Error::Usage(format!("--threads must be from 1 to {MAX_THREADS}, got {n}")));

@@ -2,8 +2,10 @@
 //!
 //! * `memory.rs` has it from the system, or from a file that numbers lie in ([`Buffer::map`]);
 //! * `pool.rs` keeps what is dropped for whoever next wants just as much and will write it all
-//!   ([`Buffer::for_overwrite`]).
+//!   ([`Buffer::for_overwrite`]);
+//! * `freed.rs` has the allocator do likewise for all that is no buffer.
 
+mod freed;
 mod memory;
 mod pool;
 
@@ -13,6 +15,7 @@ use std::ops::{Deref, DerefMut};
 
 use rayon::prelude::*;
 
+pub use freed::keep_freed_memory;
 use memory::{HUGE, Memory};
 use pool::{KEPT_FROM, Pool};
 

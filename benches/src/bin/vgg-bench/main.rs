@@ -32,7 +32,7 @@ use std::error::Error;
 use std::process::ExitCode;
 
 use clap::Parser;
-use graft_kernels::Isa;
+use graft_kernels::{Isa, keep_freed_memory};
 
 use clock::Clock;
 use options::{Options, What};
@@ -51,6 +51,7 @@ fn main() -> ExitCode {
 }
 
 fn run(options: &Options) -> Result<()> {
+    keep_freed_memory();
     let isa = Isa::from_env()?;
     if options.threads == 0 || options.runs == 0 || options.batch.contains(&0) {
         return Err("--threads, --runs and --batch must be at least 1".into());
