@@ -93,6 +93,38 @@ fn real_weights_cut_off() {
 }
 
 #[test]
+fn weights_with_a_number_that_is_none() {
+    let dir = with_photos();
+    let broken = dir.path().join("broken");
+    fs::create_dir(&broken).unwrap();
+    for file in files(&weights()).iter().filter(|f| f.is_file()) {
+        let mut bytes = fs::read(file).unwrap();
+        if file.ends_with("block3_conv1.kernel.npy") {
+            let last = bytes.len() - 4;
+            bytes[last..].copy_from_slice(&f32::NAN.to_le_bytes());
+        }
+        fs::write(broken.join(file.strip_prefix(weights()).unwrap()), bytes).unwrap();
+    }
+    let names = ["broken", "block3_conv1/kernel has numbers that are NaN"];
+    refused(dir.path(), &["--data", "photos", "--weights", "broken", "--image-size", SIZE], 4, &names);
+}
+
+/// All photos are one batch: the loss of training is that of the first weights, and only the photos of validation see what
+/// the step has made of them.
+#[test]
+fn training_that_diverges_with_its_last_step() {
+    let dir = with_photos();
+    let w = weights();
+    let steep = ["--optimizer", "sgd", "--learning-rate", "1e30", "--epochs", "1", "--batch-size", "64"];
+    let data = ["--data", "photos", "--weights", w.to_str().unwrap(), "--image-size", SIZE, "--out", "run"];
+    let output = extract(dir.path(), &[&data[..], &steep].concat());
+    let said = stderr(&output);
+    assert_eq!(output.status.code(), Some(5), "{said}");
+    assert!(said.contains("the loss on the validation photos is NaN after the last epoch"), "{said}");
+    assert!(said.contains("last.safetensors"), "{said}");
+}
+
+#[test]
 fn options_that_make_no_sense() {
     let dir = with_photos();
     let w = weights();
