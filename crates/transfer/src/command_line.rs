@@ -13,7 +13,7 @@ use crate::methods::Method;
 
 /// What a method's end says to the shell.
 const EXIT_CODES: &str = "\
-Exit codes: 0 trained, 2 usage or no place to write to, 3 data, 4 weights or network, 5 diverged, 130 interrupted
+Exit codes: 0 trained, 2 usage or no place to write to, 3 data, 4 weights or network, 5 diverged, 130 interrupted \
 (what there is of the model is saved).";
 
 /// The command line of a binary.
