@@ -59,6 +59,7 @@ pub mod cross_entropy;
 pub mod dense;
 pub mod dropout;
 pub mod elementwise;
+mod freed_memory;
 pub mod gemm;
 pub mod global_pool2d;
 pub mod half;
@@ -73,5 +74,6 @@ mod simd;
 pub mod softmax;
 mod window;
 
-pub use buffer::{Buffer, OutOfMemory, keep_freed_memory};
+pub use buffer::{Buffer, OutOfMemory};
+pub use freed_memory::keep_freed_memory;
 pub use isa::{Isa, IsaError};

@@ -68,12 +68,10 @@ impl Base {
 /// Whether each weight is a number: with one that is none, no output is.
 fn require_numbers(file: &WeightsFile, network: &Sequential) -> Result<()> {
     for (_, layer, weight) in network.weights() {
-        let numbers = weight.value.data();
-        let odd = numbers.par_iter().filter(|v| !v.is_finite()).count();
+        let odd = weight.value.data().par_iter().filter(|v| !v.is_finite()).count();
         if odd > 0 {
             let tensor = format!("{}/{}", layer.name(), weight.spec.name);
-            let problem =
-                format!("{tensor} has numbers that are NaN or infinite ({odd} of {})", numbers.len());
+            let problem = format!("{tensor} has {odd} numbers that are NaN or infinite");
             return Err(Error::model(file.path(), problem, "fetch or convert the weights again"));
         }
     }

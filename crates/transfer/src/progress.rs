@@ -15,7 +15,7 @@ use indicatif::{ProgressBar, ProgressState, ProgressStyle};
 const NARROWEST: usize = 60;
 
 /// How many columns a table may have: those of the terminal, if standard error is one that is narrower than Keras's tables.
-pub fn columns() -> Option<usize> {
+pub fn table_width() -> Option<usize> {
     let (_, columns) = Term::stderr().size_checked()?;
     Some(usize::from(columns)).filter(|columns| (NARROWEST..DEFAULT_WIDTH).contains(columns))
 }

@@ -93,7 +93,7 @@ impl<M: Method> Run<'_, M> {
         self.tell_inputs(&base);
         let network = graft(base.network, head, class_names.len(), recipe.unfreeze_last, options.seed)?;
         let pictures = Pictures::labelled(inputs, options, self.threads, preprocess(options.preprocessing))?;
-        note(format_args!("\n{}", summary(&network, recipe.method, progress::columns(), true)));
+        note(format_args!("\n{}", summary(&network, recipe.method, progress::table_width(), true)));
 
         let card = ModelCard {
             format: ModelCard::FORMAT,

@@ -105,7 +105,7 @@ fn weights_with_a_number_that_is_none() {
         }
         fs::write(broken.join(file.strip_prefix(weights()).unwrap()), bytes).unwrap();
     }
-    let names = ["broken", "block3_conv1/kernel has numbers that are NaN"];
+    let names = ["broken", "block3_conv1/kernel has 1 numbers that are NaN"];
     refused(dir.path(), &["--data", "photos", "--weights", "broken", "--image-size", SIZE], 4, &names);
 }
 

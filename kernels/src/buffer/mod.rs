@@ -2,10 +2,8 @@
 //!
 //! * `memory.rs` has it from the system, or from a file that numbers lie in ([`Buffer::map`]);
 //! * `pool.rs` keeps what is dropped for whoever next wants just as much and will write it all
-//!   ([`Buffer::for_overwrite`]);
-//! * `freed.rs` has the allocator do likewise for all that is no buffer.
+//!   ([`Buffer::for_overwrite`]).
 
-mod freed;
 mod memory;
 mod pool;
 
@@ -15,7 +13,6 @@ use std::ops::{Deref, DerefMut};
 
 use rayon::prelude::*;
 
-pub use freed::keep_freed_memory;
 use memory::{HUGE, Memory};
 use pool::{KEPT_FROM, Pool};
 

@@ -7,7 +7,7 @@
 //! A convolution is the same matrix product with a left operand that exists nowhere: its packing gathers the patches
 //! of the picture. Hence the traits: what can be packed can be multiplied.
 //!
-//! A has two layouts. Where the k of one row lie together (dense layers, the patches of a convolution) copying runs of
+//! A is packed in one of two layouts. Where the k of one row lie together (dense layers, the patches of a convolution) copying runs of
 //! a row is nearly free, while interleaving the rows would cost about as much as a tile of 16 columns. Where the rows
 //! of one k lie together (the transposed operands of the gradients of weights) it is the other way round. Short rows that lie
 //! beside one another need no copy at all.
@@ -174,6 +174,15 @@ impl Right for NarrowRef<'_> {
     }
 }
 
+impl MatRef<'_> {
+    /// Whether its rows, as a left operand, are short enough to be multiplied where they lie.
+    #[inline(always)]
+    fn is_read_in_place(&self) -> bool {
+        let [row_stride, col_stride] = self.strides;
+        col_stride == 1 && row_stride <= IN_PLACE
+    }
+}
+
 impl Left for MatRef<'_> {
     #[inline(always)]
     fn pack<'p>(&'p self, rows: Range<usize>, ks: Range<usize>, scratch: &'p mut [[f32; LINE]]) -> Panel<'p> {
@@ -185,7 +194,7 @@ impl Left for MatRef<'_> {
             }
             return Panel::Columns { a, first: 0 };
         }
-        if col_stride == 1 && row_stride <= IN_PLACE {
+        if self.is_read_in_place() {
             return Panel::InPlace {
                 a: &self.data[rows.start * row_stride + ks.start..],
                 stride: row_stride,
@@ -205,11 +214,14 @@ impl Left for MatRef<'_> {
     #[inline(always)]
     fn lying(&self, rows: Range<usize>, ks: Range<usize>) -> Option<Lying<'_>> {
         let [stride, together] = self.strides;
-        if stride <= IN_PLACE {
-            return None;
-        }
         let first = rows.start * stride + ks.start;
-        (together == 1).then_some(Lying { data: self.data, first, stride, rows: rows.len(), len: ks.len() })
+        (together == 1 && !self.is_read_in_place()).then_some(Lying {
+            data: self.data,
+            first,
+            stride,
+            rows: rows.len(),
+            len: ks.len(),
+        })
     }
 }
 
