@@ -9,7 +9,8 @@ use rayon::prelude::*;
 
 use super::Conv2dShape;
 use crate::gemm::Epilogue;
-use crate::gemm::tile::{Ahead, LINE, Panel, RGB, Rows, TAPS, WithTile, tile, with_tile};
+use crate::gemm::panels::{Pixels, RGB, TAPS};
+use crate::gemm::tile::{Ahead, LINE, Rows, WithTile, tile, with_tile};
 use crate::isa::Isa;
 use crate::parallel::{even_parts, with_scratch};
 use crate::simd::Simd;
@@ -115,7 +116,7 @@ fn one_row<S: Simd, const MR: usize, const NR: usize, const NV: usize>(
     for pixels in even_parts(0..y.len() / cout, MR) {
         let seen = pixels.start..pixels.end + TAPS - 1;
         let [upper, middle, lower] = rows;
-        let a = Panel::Pixels([&upper[seen.clone()], &middle[seen.clone()], &lower[seen]]);
+        let a = Pixels([&upper[seen.clone()], &middle[seen.clone()], &lower[seen]]);
         let y = &mut y[pixels.start * cout..];
         for (panel, b) in filters.chunks_exact(TAPS * TAPS * RGB).enumerate() {
             let sums = &mut sums[..pixels.len()];

@@ -19,8 +19,9 @@
 use std::ops::Range;
 
 use super::Conv2dShape;
-use crate::gemm::pack::{Left, lines};
-use crate::gemm::tile::{LINE, Panel};
+use crate::gemm::pack::{Left, Packed, lines};
+use crate::gemm::panels::Columns;
+use crate::gemm::tile::LINE;
 
 /// The patches of a batch of maps (n, h, w, c).
 #[derive(Copy, Clone)]
@@ -143,7 +144,12 @@ impl<'a> Patches<'a> {
 
 impl Left for Patches<'_> {
     #[inline(always)]
-    fn pack<'p>(&'p self, rows: Range<usize>, ks: Range<usize>, scratch: &'p mut [[f32; LINE]]) -> Panel<'p> {
+    fn pack<'p>(
+        &'p self,
+        rows: Range<usize>,
+        ks: Range<usize>,
+        scratch: &'p mut [[f32; LINE]],
+    ) -> Packed<'p> {
         lines(rows, ks, scratch, |pixel, taps, held| {
             self.gather(pixel, taps, held);
             None
@@ -161,7 +167,12 @@ pub(super) struct Transposed<'a> {
 
 impl Left for Transposed<'_> {
     #[inline(always)]
-    fn pack<'p>(&'p self, rows: Range<usize>, ks: Range<usize>, scratch: &'p mut [[f32; LINE]]) -> Panel<'p> {
+    fn pack<'p>(
+        &'p self,
+        rows: Range<usize>,
+        ks: Range<usize>,
+        scratch: &'p mut [[f32; LINE]],
+    ) -> Packed<'p> {
         let (p, panel) = (&self.patches, &mut scratch[..ks.len()]);
         let run = p.kernel[1] * p.c;
         let (ky, offset) = (rows.start / run, rows.start % run);
@@ -186,6 +197,6 @@ impl Left for Transposed<'_> {
                 }
             }
         }
-        Panel::Columns { a: panel, first: 0 }
+        Packed::Columns(Columns { a: panel, first: 0 })
     }
 }

@@ -26,8 +26,9 @@
 use std::ops::Range;
 
 use super::blocks::block_size;
-use super::pack::{Copying, Left, Right};
-use super::tile::{Ahead, Beside, KC, LINE, Panel, Rows, Target, WithTile, tile_beside, with_tile};
+use super::pack::{Copying, Left, Packed, Right};
+use super::panels::Lines;
+use super::tile::{Ahead, Beside, KC, LINE, Rows, Target, WithTile, tile_beside, with_tile};
 use super::{Epilogue, GemmShape};
 use crate::isa::Isa;
 use crate::parallel::{BlockMut, even_parts, for_each_block, with_scratch};
@@ -134,10 +135,13 @@ impl<S: Simd, A: Left> Part<'_, S, A> {
         let mut is_packed = false;
         let mut parts = even_parts(self.rows.clone(), MR).peekable();
         while let Some(rows) = parts.next() {
-            let mut panels = [Panel::Lines(&[]); MOST_CHAINS];
+            let mut panels = [Packed::Lines(Lines(&[])); MOST_CHAINS];
             if is_packed {
                 let of_chains = packed.chunks(KC / LINE * rows.len());
-                panels.iter_mut().zip(of_chains).for_each(|(panel, lines)| *panel = Panel::Lines(lines));
+                panels
+                    .iter_mut()
+                    .zip(of_chains)
+                    .for_each(|(panel, lines)| *panel = Packed::Lines(Lines(lines)));
             } else {
                 for (panel, (chain, lines)) in
                     panels.iter_mut().zip(chains(0..depth).zip(packed.chunks_mut(KC)))
@@ -190,7 +194,7 @@ impl<S: Simd, A: Left> Part<'_, S, A> {
         &self,
         rows: usize,
         pair: Range<usize>,
-        panels: &[Panel<'_>],
+        panels: &[Packed<'_>],
         panels_b: &[[f32; NR]],
         c: &mut BlockMut<'_>,
         c_ahead: Option<usize>,
@@ -253,7 +257,7 @@ fn chains(ks: Range<usize>) -> impl Iterator<Item = Range<usize>> {
 }
 
 /// A few rows and columns of C.
-struct Corner<'c>(BlockMut<'c>);
+pub(super) struct Corner<'c>(pub(super) BlockMut<'c>);
 
 impl<const NR: usize> Target<NR> for &mut Corner<'_> {
     #[inline(always)]

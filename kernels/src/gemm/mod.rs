@@ -2,12 +2,12 @@
 //!
 //! Three nested ideas, each in a file of its own:
 //!
-//! 1. `tile`: a rectangle of C held in registers does MR·NR multiply-adds for MR + NR numbers read.
+//! 1. `tile` (and `panels`): a rectangle of C held in registers does MR·NR multiply-adds for MR + NR numbers read.
 //! 2. `pack`: the operands are copied, a block at a time, into the order in which a tile reads them.
 //! 3. `driver` (and `blocks`): the loops that keep one operand in L1, the other in L2, and every core busy.
 //!
-//! `few_rows` is the exception: a product of up to 8 rows is limited by memory, and streams B unpacked.
-//! [`mod@reference`] is the product as the textbook has it.
+//! Two exceptions: `few_rows`, up to 8 of them, are limited by memory and stream B unpacked; `short_rows`, of up to 64
+//! numbers, are over so soon that they want the barest loops there are. [`mod@reference`] is the product as the textbook has it.
 //!
 //! Every output is summed in an order that depends on k alone: chains of 256 multiply-adds, and the chains
 //! added from first to last. So its bits do not depend on the number of threads, on m, on n, or on its place in C.
@@ -18,7 +18,9 @@ mod blocks;
 pub(crate) mod driver;
 mod few_rows;
 pub(crate) mod pack;
+pub(crate) mod panels;
 pub mod reference;
+mod short_rows;
 pub(crate) mod tile;
 
 use self::pack::NarrowRef;
@@ -117,6 +119,8 @@ pub fn gemm(isa: Isa, shape: GemmShape, a: MatRef<'_>, b: MatRef<'_>, epilogue: 
     assert!(epilogue.bias.is_none_or(|bias| bias.len() == n), "gemm: one bias for each of {n} columns");
     if m <= few_rows::MAX_ROWS && b.strides[1] == 1 {
         few_rows::multiply(isa, shape, a, b.data, b.strides[0], epilogue, c);
+    } else if short_rows::are_short(shape, a) {
+        short_rows::multiply(isa, shape, a, b, epilogue, c);
     } else {
         driver::multiply(isa, shape, &a, &b, epilogue, c);
     }

@@ -2,20 +2,20 @@
 //!
 //! A tile reads B in rows of NR numbers and A by a column of MR numbers for each k. Neither lies like that in memory,
 //! where rows are thousands of numbers apart (and, at distances of 4 KiB, fall on each other in the cache). So a block
-//! of rows of B is copied into panels `[[f32; NR]]`, and the rows of A into a [`Panel`], before the tiles run.
+//! of rows of B is copied into panels `[[f32; NR]]`, and the rows of A into [`Lines`] or [`Columns`], before the tiles run.
 //!
 //! A convolution is the same matrix product with a left operand that exists nowhere: its packing gathers the patches
 //! of the picture. Hence the traits: what can be packed can be multiplied.
 //!
 //! A is packed in one of two layouts. Where the k of one row lie together (dense layers, the patches of a convolution) copying runs of
 //! a row is nearly free, while interleaving the rows would cost about as much as a tile of 16 columns. Where the rows
-//! of one k lie together (the transposed operands of the gradients of weights) it is the other way round. Short rows that lie
-//! beside one another need no copy at all.
+//! of one k lie together (the transposed operands of the gradients of weights) it is the other way round.
 
 use std::ops::Range;
 
 use super::MatRef;
-use super::tile::{KC, LINE, Panel};
+use super::panels::{Columns, Lines, Panel};
+use super::tile::{Ahead, Beside, KC, LINE, Target};
 use crate::half::Narrow;
 use crate::simd::Simd;
 
@@ -25,13 +25,38 @@ const ROWS_AHEAD: usize = 8;
 /// How far ahead of itself a row of A is asked for at least, in numbers, when it is copied: 2 KB.
 const FAR: usize = 512;
 
-/// Rows of A that are no farther apart than so many numbers are multiplied where they lie: 14 of them are 3.5 KB.
-const IN_PLACE: usize = 64;
+/// Rows of A as they were packed.
+#[derive(Copy, Clone)]
+pub(crate) enum Packed<'p> {
+    /// Where the k of a row lay together.
+    Lines(Lines<'p>),
+    /// Where the rows of a k did.
+    Columns(Columns<'p>),
+}
+
+impl Panel for Packed<'_> {
+    #[inline(always)]
+    fn multiply<S: Simd, const R: usize, const NR: usize, const NV: usize>(
+        self,
+        s: S,
+        b: &[[f32; NR]],
+        ahead: Ahead<'_>,
+        c: &mut impl Target<NR>,
+        other: &mut impl Beside,
+        acc: &mut [[S::V; NV]; R],
+    ) {
+        match self {
+            Self::Lines(a) => a.multiply(s, b, ahead, c, other, acc),
+            Self::Columns(a) => a.multiply(s, b, ahead, c, other, acc),
+        }
+    }
+}
 
 /// The left operand of a product, (m, k).
 pub(crate) trait Left: Sync {
-    /// Packs these rows (at most MR) and these k (at most KC) into `scratch`, which has a line for each k, or shows where they lie.
-    fn pack<'p>(&'p self, rows: Range<usize>, ks: Range<usize>, scratch: &'p mut [[f32; LINE]]) -> Panel<'p>;
+    /// Packs these rows (at most MR) and these k (at most KC) into `scratch`, which has a line for each k.
+    fn pack<'p>(&'p self, rows: Range<usize>, ks: Range<usize>, scratch: &'p mut [[f32; LINE]])
+    -> Packed<'p>;
 
     /// Where these k of these rows lie, if those of a row lie together: then they can be packed a line at a time, while
     /// something else is computed ([`Copying`]).
@@ -55,7 +80,7 @@ pub(crate) struct Lying<'a> {
     len: usize,
 }
 
-/// Rows on their way into [`Panel::Lines`], as many lines at a time as there is time for.
+/// Rows on their way into [`Lines`], as many lines at a time as there is time for.
 ///
 /// Those of the first row come first, as memory is fast at what follows. What a line needs is counted along rather than
 /// computed: this runs beside a tile, in units of the CPU that the tile multiplies in.
@@ -174,31 +199,21 @@ impl Right for NarrowRef<'_> {
     }
 }
 
-impl MatRef<'_> {
-    /// Whether its rows, as a left operand, are short enough to be multiplied where they lie.
-    #[inline(always)]
-    fn is_read_in_place(&self) -> bool {
-        let [row_stride, col_stride] = self.strides;
-        col_stride == 1 && row_stride <= IN_PLACE
-    }
-}
-
 impl Left for MatRef<'_> {
     #[inline(always)]
-    fn pack<'p>(&'p self, rows: Range<usize>, ks: Range<usize>, scratch: &'p mut [[f32; LINE]]) -> Panel<'p> {
+    fn pack<'p>(
+        &'p self,
+        rows: Range<usize>,
+        ks: Range<usize>,
+        scratch: &'p mut [[f32; LINE]],
+    ) -> Packed<'p> {
         let [row_stride, col_stride] = self.strides;
         if row_stride == 1 && col_stride != 1 {
             let a = &mut scratch[..ks.len()];
             for (to, k) in a.iter_mut().zip(ks) {
                 to[..rows.len()].copy_from_slice(&self.data[k * col_stride..][rows.clone()]);
             }
-            return Panel::Columns { a, first: 0 };
-        }
-        if self.is_read_in_place() {
-            return Panel::InPlace {
-                a: &self.data[rows.start * row_stride + ks.start..],
-                stride: row_stride,
-            };
+            return Packed::Columns(Columns { a, first: 0 });
         }
         lines(rows, ks, scratch, |row, ks, held| {
             if col_stride == 1 {
@@ -215,17 +230,11 @@ impl Left for MatRef<'_> {
     fn lying(&self, rows: Range<usize>, ks: Range<usize>) -> Option<Lying<'_>> {
         let [stride, together] = self.strides;
         let first = rows.start * stride + ks.start;
-        (together == 1 && !self.is_read_in_place()).then_some(Lying {
-            data: self.data,
-            first,
-            stride,
-            rows: rows.len(),
-            len: ks.len(),
-        })
+        (together == 1).then_some(Lying { data: self.data, first, stride, rows: rows.len(), len: ks.len() })
     }
 }
 
-/// Rows of A as [`Panel::Lines`]. `row` shows where these k of a row lie in memory, with whatever follows up to the end of
+/// Rows of A as [`Lines`]. `row` shows where these k of a row lie in memory, with whatever follows up to the end of
 /// the last line, or writes them to the place that it is given.
 #[inline(always)]
 pub(crate) fn lines<'p, 'a>(
@@ -233,7 +242,7 @@ pub(crate) fn lines<'p, 'a>(
     ks: Range<usize>,
     scratch: &'p mut [[f32; LINE]],
     row: impl Fn(usize, Range<usize>, &mut [f32]) -> Option<&'a [f32]>,
-) -> Panel<'p> {
+) -> Packed<'p> {
     let (count, mut held) = (rows.len(), [0.0; KC]);
     let panel = &mut scratch[..count * ks.len().div_ceil(LINE)];
     for (i, at) in rows.enumerate() {
@@ -245,7 +254,7 @@ pub(crate) fn lines<'p, 'a>(
             to[..tail.len()].copy_from_slice(tail);
         }
     }
-    Panel::Lines(panel)
+    Packed::Lines(Lines(panel))
 }
 
 impl Right for MatRef<'_> {

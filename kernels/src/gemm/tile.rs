@@ -1,4 +1,4 @@
-//! The register tile: the one loop in which nearly all the time of a network is spent.
+//! The register tile, in which nearly all the time of a network is spent.
 //!
 //! A tile is a rectangle of C that fits into the registers, MR rows of NR columns. For each k it takes one column of
 //! A and one row of B, and adds their outer product:
@@ -12,7 +12,8 @@
 //!            └────────────┘
 //! ```
 //!
-//! The loop is written once, over [`Simd`]; the instruction set decides how large a rectangle fits ([`with_tile`]):
+//! The loop is written once for each layout of A ([`super::panels`]), over [`Simd`]; the instruction set decides how large a
+//! rectangle fits ([`with_tile`]):
 //!
 //! | | registers | tile | accumulators + b + a |
 //! |---|---|---|---|
@@ -33,6 +34,7 @@
 //! it, in which row or lane, makes no difference. That chain is what [`tile`] promises, and what the tests of
 //! batches and threads rely on: the fused tiles (all but portable, which rounds the product first) agree bit for bit.
 
+use super::panels::Panel;
 use crate::isa::Isa;
 use crate::simd::{Portable, Simd};
 
@@ -45,42 +47,8 @@ pub(crate) const KC: usize = 256;
 /// Numbers of a cache line.
 pub(crate) const LINE: usize = 16;
 
-/// Steps of k that follow each other without a jump: counting costs the units that multiply a few percent of their time.
-const UNROLLED: usize = 4;
-
 /// Rows of a tile that are stored without a jump.
 const ROWS_UNROLLED: usize = 7;
-
-/// Channels of a picture.
-pub(crate) const RGB: usize = 3;
-
-/// Height and width of the window of [`Panel::Pixels`].
-pub(crate) const TAPS: usize = 3;
-
-/// At most MR rows of A, for the k of one call, in the layout that was cheaper to make.
-#[derive(Copy, Clone)]
-pub(crate) enum Panel<'a> {
-    /// 16 k of the first row, 16 of the second, and so on for all rows; then the next 16 k. A row's numbers are copied a
-    /// cache line at a time, and a tile finds all of its rows at distances known to the compiler.
-    Lines(&'a [[f32; LINE]]),
-    /// `a[k][first + i]`: columns of A, each in a cache line.
-    Columns {
-        /// A line for each k.
-        a: &'a [[f32; LINE]],
-        /// Where the first row is in each.
-        first: usize,
-    },
-    /// Short rows of A where they lie, the first at the start of `a` and each `stride` numbers after the one before: there is
-    /// nothing to copy, and they are near enough to one another not to fall on each other in L1.
-    InPlace {
-        /// From the first number of the first row on.
-        a: &'a [f32],
-        /// From one row to the next.
-        stride: usize,
-    },
-    /// Three rows of pixels: row i of A is what a window of 3×3 sees from pixel i on, `a[ky][i + kx][c]`.
-    Pixels([&'a [[f32; RGB]]; TAPS]),
-}
 
 /// Where a tile writes its part of C.
 pub(crate) trait Target<const NR: usize> {
@@ -152,7 +120,7 @@ pub(crate) struct Far<'a> {
 }
 
 /// Other work, of which a tile does a little at every 16 k: what waits for memory costs nothing beside what does not.
-pub(super) trait Beside {
+pub(crate) trait Beside {
     /// A little of it. Nothing in it may be a call, for which the tile would put its accumulators away.
     fn step(&mut self);
 }
@@ -191,7 +159,7 @@ pub(crate) fn with_tile<W: WithTile>(isa: Isa, work: W) -> W::Output {
 #[inline(always)]
 pub(crate) fn tile<S: Simd, const MR: usize, const NR: usize, const NV: usize>(
     s: S,
-    a: Panel<'_>,
+    a: impl Panel,
     b: &[[f32; NR]],
     ahead: Ahead<'_>,
     add: bool,
@@ -200,11 +168,11 @@ pub(crate) fn tile<S: Simd, const MR: usize, const NR: usize, const NV: usize>(
     tile_beside::<S, MR, NR, NV>(s, a, b, ahead, add, c, &mut ());
 }
 
-/// [`tile`], and some other work beside it, if A is [`Panel::Lines`].
+/// [`tile`], and some other work beside it, if A is [`Lines`](super::panels::Lines).
 #[inline(always)]
 pub(super) fn tile_beside<S: Simd, const MR: usize, const NR: usize, const NV: usize>(
     s: S,
-    a: Panel<'_>,
+    a: impl Panel,
     b: &[[f32; NR]],
     ahead: Ahead<'_>,
     add: bool,
@@ -235,7 +203,7 @@ pub(super) fn tile_beside<S: Simd, const MR: usize, const NR: usize, const NV: u
 #[inline(always)]
 fn rows<S: Simd, const R: usize, const NR: usize, const NV: usize>(
     s: S,
-    a: Panel<'_>,
+    a: impl Panel,
     b: &[[f32; NR]],
     ahead: Ahead<'_>,
     add: bool,
@@ -243,104 +211,7 @@ fn rows<S: Simd, const R: usize, const NR: usize, const NV: usize>(
     other: &mut impl Beside,
 ) {
     let mut acc = [[s.splat(0.0); NV]; R];
-    match a {
-        Panel::Lines(a) => {
-            let (lines, tail) = (a.as_chunks::<R>().0, b.len() % LINE);
-            let (whole, b_tail) = b.as_chunks::<LINE>();
-            let mut next_a = ahead.a.as_chunks::<R>().0.iter();
-            let mut far = ahead.far.first;
-            let c_rows = R.div_ceil(whole.len().max(1));
-            for (step, (a, b)) in lines.iter().zip(whole).enumerate() {
-                if let Some(behind) = ahead.c {
-                    for row in step * c_rows..R.min((step + 1) * c_rows) {
-                        let c = &*c.row(row);
-                        (0..NR).step_by(LINE).for_each(|line| s.prefetch(c, behind + line));
-                    }
-                }
-                other.step();
-                for line in next_a.next().into_iter().flatten() {
-                    s.prefetch(line, 0);
-                }
-                for i in 0..ahead.far.count {
-                    s.prefetch_far(ahead.far.data, far + i * ahead.far.apart);
-                }
-                far += ahead.far.step;
-                for first in (0..LINE).step_by(UNROLLED) {
-                    for k in 0..UNROLLED {
-                        let k = first + k;
-                        outer_product(
-                            s,
-                            #[inline(always)]
-                            |i| a[i][k],
-                            &b[k],
-                            &mut acc,
-                        );
-                    }
-                }
-            }
-            if tail > 0 {
-                let a = &lines[whole.len()];
-                for (k, b) in (0..LINE).zip(b_tail) {
-                    outer_product(
-                        s,
-                        #[inline(always)]
-                        |i| a[i][k],
-                        b,
-                        &mut acc,
-                    );
-                }
-            }
-        }
-        Panel::Columns { a, first } => {
-            assert!(first <= LINE - R && a.len() == b.len());
-            for (a, b) in a.iter().zip(b) {
-                let a = a[first..].first_chunk::<R>().expect("R rows in a line");
-                outer_product(
-                    s,
-                    #[inline(always)]
-                    |i| a[i],
-                    b,
-                    &mut acc,
-                );
-            }
-        }
-        Panel::InPlace { a, stride } => {
-            let mut rows = [&a[..0]; R];
-            for i in 0..R {
-                rows[i] = &a[i * stride..][..b.len()];
-            }
-            for (k, b) in b.iter().enumerate() {
-                if let Some(behind) = ahead.c.filter(|_| k < R) {
-                    let c = &*c.row(k);
-                    (0..NR).step_by(LINE).for_each(|line| s.prefetch(c, behind + line));
-                }
-                outer_product(
-                    s,
-                    #[inline(always)]
-                    |i| rows[i][k],
-                    b,
-                    &mut acc,
-                );
-            }
-        }
-        Panel::Pixels(a) => {
-            let b = b.first_chunk::<{ TAPS * TAPS * RGB }>().expect("filters of 3×3×3");
-            for ky in 0..TAPS {
-                let a = &a[ky][..R + TAPS - 1];
-                for kx in 0..TAPS {
-                    for channel in 0..RGB {
-                        outer_product(
-                            s,
-                            #[inline(always)]
-                            |i| a[i + kx][channel],
-                            &b[(ky * TAPS + kx) * RGB + channel],
-                            &mut acc,
-                        );
-                    }
-                }
-            }
-        }
-    }
+    a.multiply(s, b, ahead, &mut c, other, &mut acc);
     // Short loops by index: the compiler keeps the accumulators in their registers only if it unrolls these, and that it does
     // with nothing longer. Over all 14 rows at once, or by an iterator, it would write them to memory and read them again.
     if add {
@@ -372,25 +243,5 @@ fn add_row<S: Simd, const NR: usize, const NV: usize>(s: S, c: &[f32; NR], acc: 
 fn store_row<S: Simd, const NR: usize, const NV: usize>(s: S, acc: &[S::V; NV], c: &mut [f32; NR]) {
     for j in 0..NV {
         s.store(acc[j], &mut c[j * S::LANES..]);
-    }
-}
-
-/// `acc[i][j] += a(i)·b[j]`.
-#[inline(always)]
-fn outer_product<S: Simd, const R: usize, const NR: usize, const NV: usize>(
-    s: S,
-    a: impl Fn(usize) -> f32,
-    b: &[f32; NR],
-    acc: &mut [[S::V; NV]; R],
-) {
-    let mut row = [s.splat(0.0); NV];
-    for j in 0..NV {
-        row[j] = s.load(&b[j * S::LANES..]);
-    }
-    for i in 0..R {
-        let a = s.splat(a(i));
-        for j in 0..NV {
-            acc[i][j] = s.mul_add(a, row[j], acc[i][j]);
-        }
     }
 }

@@ -30,7 +30,8 @@ use super::plan::{Cut, Maps, Region};
 use super::transform::PLANES;
 use super::views::Planes;
 use crate::conv2d::Finish;
-use crate::gemm::tile::{Ahead, Far, LINE, Panel, Rows, WithTile, tile};
+use crate::gemm::panels::Lines;
+use crate::gemm::tile::{Ahead, Far, LINE, Rows, WithTile, tile};
 use crate::parallel::{BlockMut, for_each_block, share, with_scratch};
 use crate::simd::Simd;
 
@@ -225,7 +226,7 @@ impl<S: Simd, const MR: usize, const NR: usize> Job<'_, S, MR, NR> {
                 let tiles = block::<MR>(region, index);
                 let m = &mut products[tiles.start * PLANES + point..];
                 let c = Rows::every(m, tiles.len(), PLANES);
-                tile::<S, MR, NR, NV>(self.s, Panel::Lines(piece(chain, index)), u, ahead, first > 0, c);
+                tile::<S, MR, NR, NV>(self.s, Lines(piece(chain, index)), u, ahead, first > 0, c);
             }
         }
     }

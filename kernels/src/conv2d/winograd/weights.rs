@@ -32,7 +32,8 @@ use super::taps::store_taps;
 use super::transform::{PLANES, TAPS};
 use super::views::Planes;
 use crate::conv2d::Conv2dShape;
-use crate::gemm::tile::{Ahead, LINE, Panel, Rows, WithTile, tile, with_tile};
+use crate::gemm::panels::Columns;
+use crate::gemm::tile::{Ahead, LINE, Rows, WithTile, tile, with_tile};
 use crate::isa::Isa;
 use crate::parallel::{even_parts, with_scratch};
 use crate::simd::Simd;
@@ -218,7 +219,7 @@ impl<'a, S: Simd, const NR: usize> Part<'a, S, NR> {
                             let a = &x[point * x_stride + line * tiles..][..tiles];
                             for rows in even_parts(0..LINE, MR) {
                                 let c = &mut c[line * LINE..][rows.clone()];
-                                let a = Panel::Columns { a, first: rows.start };
+                                let a = Columns { a, first: rows.start };
                                 tile::<S, MR, NR, NV>(s, a, b, Ahead::default(), add, Rows::all(c));
                             }
                         }
