@@ -2,6 +2,7 @@
 
 mod common;
 
+use std::collections::HashSet;
 use std::fs;
 use std::ops::ControlFlow;
 use std::path::Path;
@@ -287,6 +288,44 @@ fn the_split_is_stratified_and_named_by_its_seed() {
     assert_ne!(data.samples, split(&[10, 1, 2, 0, 13], 0.2, 8).samples);
     // Another class's size does not change which pictures of this class are held out.
     assert_eq!(data.samples[..10], split(&[10, 5], 0.2, 7).samples[..10]);
+}
+
+/// What a photo is, and not where it lies, decides which part it is in.
+#[test]
+fn photos_keep_their_part_when_others_come_or_names_change() {
+    let held_out = |mut data: Dataset, seed| {
+        data.hold_out(0.2, seed).unwrap();
+        let held_out = data.samples.iter().filter(|s| s.part == Part::Validation).map(|s| s.digest);
+        held_out.collect::<HashSet<_>>()
+    };
+    for seed in 0..20 {
+        let before = held_out(dataset(&[50]), seed);
+        let mut renamed = dataset(&[50]);
+        renamed.samples.reverse();
+        assert_eq!(held_out(renamed, seed), before);
+        let after = held_out(dataset(&[52]), seed);
+        assert_eq!((before.len(), after.len()), (10, 10));
+        let new = after.iter().filter(|digest| digest[0] >= 50).count();
+        assert_eq!(after.difference(&before).count(), new, "one that was trained on is measured with");
+    }
+}
+
+#[test]
+fn copies_of_a_photo_stay_together() {
+    for (seed, copies) in (0..20).flat_map(|seed| (2..10).map(move |copies| (seed, copies))) {
+        let mut data = dataset(&[10]);
+        data.samples[..copies].iter_mut().for_each(|s| s.digest = [200; 32]);
+        data.hold_out(0.3, seed).unwrap();
+        let part = data.samples[0].part;
+        assert!(data.samples[..copies].iter().all(|s| s.part == part), "{copies} copies, seed {seed}");
+        assert!(data.count(Part::Train) > 0 && data.count(Part::Validation) > 0);
+        assert!(copies > 2 || data.count(Part::Validation).abs_diff(3) <= 1);
+    }
+    // Where there is nothing else, there is no choice.
+    let mut data = dataset(&[4]);
+    data.samples.iter_mut().for_each(|s| s.digest = [200; 32]);
+    data.hold_out(0.25, 0).unwrap();
+    assert_eq!(data.count(Part::Validation), 1);
 }
 
 #[test]
