@@ -6,6 +6,7 @@ use graft_data::{Folder, Layout};
 use graft_nn::head::Head;
 
 use crate::features::CacheChoice;
+use crate::output::require_writable;
 use crate::run_folder::RUNS;
 use crate::{Error, Options, Recipe, Result};
 
@@ -66,16 +67,28 @@ pub(crate) fn check(recipe: &Recipe, options: &Options) -> Result<Head> {
     recipe.head.parse().map_err(|e| Error::Usage(format!("--head: {e}")))
 }
 
-/// Refuses a run whose results or features would lie among the photos.
+/// Refuses a run whose results or features would lie among the photos, or features that cannot be kept.
 ///
 /// # Errors
-/// As [`outside_of_photos`].
+/// As [`outside_of_photos`] and [`usable_folder`].
 pub(crate) fn check_places(photos: &Path, options: &Options) -> Result<()> {
     outside_of_photos(photos, options.out.as_deref().unwrap_or(Path::new(RUNS)), "--out")?;
     match CacheChoice::parse(&options.feature_cache) {
-        CacheChoice::Folder(folder) => outside_of_photos(photos, &folder, "--feature-cache"),
+        CacheChoice::Folder(folder) => usable_folder(photos, &folder, "--feature-cache"),
         CacheChoice::Auto | CacheChoice::Off => Ok(()),
     }
+}
+
+/// Refuses a place for a folder where files could not be written: it is asked before the work that fills it.
+///
+/// # Errors
+/// As [`outside_of_photos`], and for a file that stands there, or a folder that nobody may write to.
+pub(crate) fn usable_folder(photos: &Path, place: &Path, option: &str) -> Result<()> {
+    outside_of_photos(photos, place, option)?;
+    if place.exists() && !place.is_dir() {
+        return Err(Error::output(place, "a file stands there", format!("name a folder with {option}")));
+    }
+    require_writable(place)
 }
 
 /// Refuses a place for results among the class folders, where it would be taken for one more of them. Beside `train/` it

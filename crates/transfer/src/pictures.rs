@@ -52,10 +52,7 @@ impl Pictures {
         }
         note(format_args!("\n{}", verified.dataset.class_table()));
         verified.dataset.warnings().iter().for_each(|w| note(format_args!("warning: {w}")));
-        for (a, b) in verified.dataset.duplicates() {
-            let (a, b) = (verified.dataset.relative_path(a), verified.dataset.relative_path(b));
-            note(format!("warning: {} and {} are the same picture", a.display(), b.display()));
-        }
+        tell_duplicates(&verified.dataset);
         Ok(Self::new(verified, inputs, options, threads, preprocess))
     }
 
@@ -125,6 +122,19 @@ impl Pictures {
             preprocess: Arc::clone(&self.preprocess),
         };
         Ok(Loader::new(Arc::clone(&self.dataset), self.store.clone(), options)?)
+    }
+}
+
+/// The pictures that lie in more than one class or part: the first few by name, the others by number.
+fn tell_duplicates(dataset: &Dataset) {
+    const BY_NAME: usize = 10;
+    let pairs = dataset.duplicates();
+    for &(a, b) in pairs.iter().take(BY_NAME) {
+        let (a, b) = (dataset.relative_path(a), dataset.relative_path(b));
+        note(format_args!("warning: {} and {} are the same picture", a.display(), b.display()));
+    }
+    if let more @ 1.. = pairs.len().saturating_sub(BY_NAME) {
+        note(format_args!("warning: and {more} more pairs of photos are the same picture"));
     }
 }
 

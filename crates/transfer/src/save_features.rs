@@ -13,9 +13,9 @@ use graft_tensor::{Shape, npy};
 use serde_json::json;
 
 use crate::base::Base;
-use crate::check::outside_of_photos;
+use crate::check::usable_folder;
 use crate::features::{CacheChoice, Extractor, PICTURES_AT_ONCE};
-use crate::output::{json_to_stdout, require_writable, write_csv};
+use crate::output::{json_to_stdout, write_csv};
 use crate::pictures::{Pictures, preprocess, shown};
 use crate::progress::note;
 use crate::{Error, Inputs, Options, Result, report};
@@ -30,7 +30,8 @@ const ROWS_AT_ONCE: usize = 64;
 /// Tells whether it did.
 ///
 /// # Errors
-/// If the photos or the weights cannot be used, or the files not be written.
+/// If the photos or the weights cannot be used, or the files not be written; [`Error::SomeFailed`] when all is written but
+/// the rows of photos that could not be read.
 pub fn of_flat_folder(to: &Path, inputs: &Inputs, options: &Options, threads: usize) -> Result<bool> {
     if Folder::layout(&inputs.folder)? != Layout::Flat {
         return Ok(false);
@@ -39,13 +40,17 @@ pub fn of_flat_folder(to: &Path, inputs: &Inputs, options: &Options, threads: us
     let base = Base::load(inputs, options)?;
     let pictures = Pictures::unlabelled(inputs, options, threads, preprocess(options.preprocessing))?;
     write(to, &base.network, base.network.layers().len(), &pictures, options)?;
+    let (rows, failed) = (pictures.dataset.samples.len(), pictures.bad.len());
     if options.json {
-        let (rows, shape) = (pictures.dataset.samples.len(), base.network.output_shape());
+        let shape = base.network.output_shape();
         json_to_stdout(
             &json!({ "features": to.join(FEATURES), "paths": to.join(PATHS), "rows": rows, "shape": **shape }),
         )?;
     }
-    Ok(true)
+    match failed {
+        0 => Ok(true),
+        failed => Err(Error::SomeFailed { failed, total: rows + failed }),
+    }
 }
 
 /// Writes the features of all photos: what the base, the first layers of the network, makes of them.
@@ -101,12 +106,9 @@ fn write_paths(file: &Path, pictures: &Pictures) -> Result<()> {
 /// # Errors
 /// [`Error::Output`] if the folder holds something, is none, or cannot be made or written to.
 pub fn check_folder(to: &Path, photos: &Path) -> Result<()> {
-    outside_of_photos(photos, to, "--save-features")?;
+    usable_folder(photos, to, "--save-features")?;
     match fs::read_dir(to).map(|mut entries| entries.next().is_some()) {
         Ok(true) => Err(Error::output(to, "the folder is not empty", "name a new one with --save-features")),
-        Err(_) if to.exists() => {
-            Err(Error::output(to, "a file stands there", "name a folder with --save-features"))
-        }
-        _ => require_writable(to),
+        _ => Ok(()),
     }
 }

@@ -161,6 +161,8 @@ fn options_that_make_no_sense() {
         (&["--threads", "1000000"], &["threads", "1024"]),
         (&["--out", "taken"], &["taken"]),
         (&["--out", "taken/below"], &["taken"]),
+        (&["--feature-cache", "taken"], &["taken", "a file stands there", "--feature-cache"]),
+        (&["--feature-cache", "taken/below"], &["taken/below", "may write to"]),
         (&["--save-features", "taken"], &["taken"]),
         (&["--save-features", "taken/below"], &["taken/below", "may write to"]),
     ] {
@@ -324,5 +326,11 @@ fn predict_says_what_is_wrong() {
                 "{arguments:?}: no '{name}' in {said}"
             );
         }
+        let mut lines: Vec<_> =
+            said.lines().map(|line| line.split_once(": ").map_or(line, |(_, what)| what)).collect();
+        let told = lines.len();
+        lines.sort_unstable();
+        lines.dedup();
+        assert_eq!(lines.len(), told, "{arguments:?} is told twice: {said}");
     }
 }

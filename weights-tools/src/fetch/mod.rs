@@ -135,9 +135,14 @@ impl Fetcher {
     }
 
     fn fetch(&self, file: &Official) -> Result<Fetched> {
+        let made: Vec<_> = self.dir.ancestors().take_while(|folder| !folder.exists()).collect();
         std::fs::create_dir_all(&self.dir).map_err(WeightsError::writing("make the folder", &self.dir))?;
-        let path = download::download(self, file)?;
-        Ok(Fetched { path, origin: Origin::Download, note: None })
+        let brought = download::download(self, file);
+        if brought.is_err() {
+            // Folders made for a file that did not come go again; one that holds a part of it cannot be removed, and stays.
+            let _ = made.into_iter().try_for_each(std::fs::remove_dir);
+        }
+        Ok(Fetched { path: brought?, origin: Origin::Download, note: None })
     }
 
     fn url(&self, file: &Official) -> String {

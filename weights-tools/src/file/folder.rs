@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use graft_tensor::{Shape, Tensor, npy};
+use graft_tensor::{Shape, Tensor, TensorError, npy};
 
 use super::{DType, Entry, Kind};
 use crate::digest::{sha256_of, sha256_of_numbers};
@@ -58,7 +58,12 @@ impl Folder {
             let detail = format!("{} is not there, and its {FILE_NAME} lists it", record.file);
             return Err(WeightsError::damaged(&self.path, detail));
         }
-        let tensor = npy::map(&path)?;
+        let tensor = npy::map(&path).map_err(|e| match e {
+            TensorError::Format { expected, found, .. } => {
+                WeightsError::damaged(&path, format!("expected {expected}, found {found}"))
+            }
+            e => e.into(),
+        })?;
         if **tensor.shape() != record.shape[..] {
             let detail =
                 format!("it has the shape {}, but {FILE_NAME} says {:?}", tensor.shape(), record.shape);

@@ -24,7 +24,8 @@ pub struct FeatureExtractor {
     options: Options,
 
     /// Also write what the base makes of every photo: features.npy, with rows in the order of paths.csv (path, class,
-    /// split). With a flat folder of photos, without classes, this is all that is done
+    /// split). With a flat folder of photos, without classes, this is all that is done, and the exit code is 7 if some of
+    /// them could not be read
     #[arg(long, value_name = "DIR", help_heading = "Method")]
     save_features: Option<PathBuf>,
 

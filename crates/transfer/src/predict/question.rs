@@ -80,20 +80,16 @@ fn what_mini_says(oracle: &Oracle) -> String {
 /// The pictures that are named, and those in the folders that are named. A path that leads nowhere stays in the list: it
 /// fails when its turn comes, as any picture that cannot be read.
 fn named(paths: &[PathBuf]) -> Result<Vec<PathBuf>> {
-    let mut all = Vec::new();
-    let mut none = None;
+    let (mut all, mut without) = (Vec::new(), Vec::new());
     for path in paths {
         match image_files(path) {
             Ok(files) if path.is_dir() => all.extend(files),
-            Err(e) if path.is_dir() => {
-                note(format_args!("warning: {e}"));
-                none = Some(e);
-            }
+            Err(e) if path.is_dir() => without.push(e),
             _ => all.push(path.clone()),
         }
     }
-    match none {
-        Some(e) if all.is_empty() => Err(e.into()),
-        _ => Ok(all),
-    }
+    // The last of nothing but empty folders is what ends the program, and is told as it does.
+    let end = if all.is_empty() { without.pop() } else { None };
+    without.iter().for_each(|e| note(format_args!("warning: {e}")));
+    end.map_or(Ok(all), |e| Err(e.into()))
 }
