@@ -95,7 +95,7 @@ struct Command {
 const EXAMPLES: &str = "\
 Examples:
   pretrain --data cifar10 --out runs/mini
-  pretrain --data cifar10 --invented-coats 100 --out runs/mini     (how vgg16-mini was made)
+  pretrain --data cifar10 --invented-coats 50 --epochs 240 --out runs/mini     (how vgg16-mini was made)
   pretrain --data cifar10 --out runs/mini --resume
   feature-extractor --data photos --weights runs/mini/backbone.safetensors
   predict runs/mini/backbone.safetensors photo.jpg

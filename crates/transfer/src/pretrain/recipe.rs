@@ -74,7 +74,7 @@ pub struct Recipe {
 }
 
 impl Default for Recipe {
-    /// What `vgg16-mini` was made with, beside `--invented-coats 100`.
+    /// What `vgg16-mini` was made with, but for `--invented-coats 50` and three times as many epochs.
     fn default() -> Self {
         Self {
             epochs: 80,
