@@ -41,8 +41,8 @@ const PAIR: usize = 2 * KC;
 /// Numbers of B that a rectangle packs at a time, 1 MB: they stay in an L2 of 2 MB.
 const PACKED: usize = 1 << 18;
 
-/// Up to so many k a tile takes no longer than memory to answer.
-const SHORT: usize = 64;
+/// Up to so many k (of patches, or rows of A that lie far apart) a tile takes no longer than memory to answer.
+const SOON_OVER: usize = 64;
 
 /// Most chains of a block of k.
 const MOST_CHAINS: usize = 16;
@@ -160,7 +160,7 @@ impl<S: Simd, A: Left> Part<'_, S, A> {
 
             // A short tile is over before its own rows of C could arrive: it asks for those of the next.
             let c_ahead = match depth {
-                ..=SHORT => (!next.is_empty()).then_some(rows.len() * self.n),
+                ..=SOON_OVER => (!next.is_empty()).then_some(rows.len() * self.n),
                 _ => Some(0),
             };
             let in_block = rows.start - self.rows.start..rows.end - self.rows.start;

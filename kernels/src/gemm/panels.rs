@@ -18,6 +18,9 @@ pub(crate) const TAPS: usize = 3;
 /// At most MR rows of A, for the k of one call.
 pub(crate) trait Panel: Copy {
     /// `acc[i][j] += a[i][k]·b[k][j]` for all k of `b`, in order.
+    ///
+    /// What is `ahead`, in it the rows of `c`, and what is to be done beside are for [`Lines`], whose loops are long enough for all
+    /// of it; [`InPlace`] asks for rows of C, one for each of its first k; the others do nothing but multiply.
     fn multiply<S: Simd, const R: usize, const NR: usize, const NV: usize>(
         self,
         s: S,

@@ -1,4 +1,5 @@
-//! Products of short rows, C (m, n) = A · B for k ≤ 64: the 27 numbers that a first layer sees of a picture.
+//! Products of short rows, C (m, n) = A · B for k ≤ 64, the rows of A no more than 64 numbers apart: dense layers of few inputs,
+//! the way back through a head of few classes, the patches of a picture's three channels.
 //!
 //! With so few k a tile takes a tenth of a microsecond, and what is around it counts: to keep account of chains, of blocks of
 //! k and of what is to be copied, as [`super::driver`] does, took a quarter of the time. None of it is needed here. All of B's
@@ -23,14 +24,16 @@ use crate::isa::Isa;
 use crate::parallel::{even_parts, for_each_block, with_scratch};
 use crate::simd::Simd;
 
-/// Rows of A are short if they are no farther apart than so many numbers: 14 of them are 3.5 KB, and do not fall on each other
-/// in L1.
-const SHORT: usize = 64;
+/// Most k.
+const MOST_K: usize = 64;
+
+/// Most numbers from one row of A to the next: 14 of them are 3.5 KB, and do not fall on each other in L1.
+const MOST_APART: usize = 64;
 
 /// Whether these are the rows of such a product.
 pub(super) fn are_short(shape: GemmShape, a: MatRef<'_>) -> bool {
     let [apart, together] = a.strides;
-    together == 1 && apart <= SHORT && (1..=SHORT).contains(&shape.k)
+    together == 1 && apart <= MOST_APART && (1..=MOST_K).contains(&shape.k)
 }
 
 /// `c` = a · b and the epilogue, where [`are_short`].
@@ -74,7 +77,8 @@ impl WithTile for Product<'_> {
                             let a = &a.data[(rows.start + part.start) * stride..];
                             let panel = InPlace { a, stride };
                             // A tile is over before its own rows of C could arrive: it asks for those of the next.
-                            let ahead = Ahead { c: Some(part.len() * n), ..Ahead::default() };
+                            let next = (part.end < rows.len()).then_some(part.len() * n);
+                            let ahead = Ahead { c: next, ..Ahead::default() };
                             let mut c = block.part(part, 0..width);
                             for (b, first) in panels.chunks_exact(k).zip((0..width).step_by(NR)) {
                                 let columns = NR.min(width - first);

@@ -97,7 +97,7 @@ impl<const NR: usize> Target<NR> for Rows<'_, NR> {
 pub(crate) struct Ahead<'a> {
     /// Into L1: the A of the next tile.
     pub(crate) a: &'a [[f32; LINE]],
-    /// Into L1: rows of C, so many numbers behind the tile's own (0: these themselves), evenly over the steps of k.
+    /// Into L1: rows of C, so many numbers behind the tile's own (0: these themselves).
     pub(crate) c: Option<usize>,
     /// Into L2: what will be wanted a little later.
     pub(crate) far: Far<'a>,
