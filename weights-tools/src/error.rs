@@ -51,12 +51,14 @@ pub enum WeightsError {
         expected: u64,
     },
     /// The layout is known, but something in it contradicts itself or is not supported.
-    #[error("{} cannot be read: {detail}; download or save it again", path.display())]
+    #[error("{} cannot be read: {detail}; {remedy}", path.display())]
     Damaged {
         /// The file.
         path: PathBuf,
         /// What is wrong, and where.
         detail: String,
+        /// What to do.
+        remedy: &'static str,
     },
     /// The file asks for something that no honest weights file needs.
     #[error("{} is refused: {detail}", path.display())]
@@ -159,7 +161,7 @@ impl WeightsError {
     }
 
     pub(crate) fn damaged(path: &Path, detail: impl Into<String>) -> Self {
-        Self::Damaged { path: path.to_owned(), detail: detail.into() }
+        Self::Damaged { path: path.to_owned(), detail: detail.into(), remedy: "download or save it again" }
     }
 
     pub(crate) fn refused(path: &Path, detail: impl Into<String>) -> Self {

@@ -290,7 +290,7 @@ fn the_split_is_stratified_and_named_by_its_seed() {
     assert_eq!(data.samples[..10], split(&[10, 5], 0.2, 7).samples[..10]);
 }
 
-/// What a photo is, and not where it lies, decides which part it is in.
+/// The bytes of a file, and not where it lies, decide which part it is in.
 #[test]
 fn photos_keep_their_part_when_others_come_or_names_change() {
     let held_out = |mut data: Dataset, seed| {
@@ -303,10 +303,17 @@ fn photos_keep_their_part_when_others_come_or_names_change() {
         let mut renamed = dataset(&[50]);
         renamed.samples.reverse();
         assert_eq!(held_out(renamed, seed), before);
-        let after = held_out(dataset(&[52]), seed);
-        assert_eq!((before.len(), after.len()), (10, 10));
-        let new = after.iter().filter(|digest| digest[0] >= 50).count();
-        assert_eq!(after.difference(&before).count(), new, "one that was trained on is measured with");
+        for (n, count) in [(52, 10), (60, 12)] {
+            let after = held_out(dataset(&[n]), seed);
+            assert_eq!((before.len(), after.len()), (10, count));
+            let new = after.iter().filter(|digest| digest[0] >= 50).count();
+            // The border moves, one way or the other.
+            let (came, went) = (after.difference(&before).count() - new, before.difference(&after).count());
+            assert!(
+                came == 0 || went == 0,
+                "{came} that were trained on are measured with, {went} the other way"
+            );
+        }
     }
 }
 

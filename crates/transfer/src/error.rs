@@ -58,7 +58,7 @@ pub enum Error {
     /// Training left the range of numbers.
     #[error("{0}")]
     Diverged(String),
-    /// Some pictures could not be read; the others, if any, were answered.
+    /// Some pictures could not be read; with the others, if any, all was done.
     #[error("{failed} of {total} pictures could not be read, for the reasons above")]
     SomeFailed {
         /// How many failed.

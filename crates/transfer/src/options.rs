@@ -30,8 +30,8 @@ pub struct Options {
     #[serde(skip)] // options.json has what came of it; so with the threads and the run's folder
     pub class_names: Option<Vec<String>>,
 
-    /// Share of each class held out to measure, where the folder has no val/ of its own. What a photo shows and --seed decide
-    /// which: it keeps its part when others are added or names change
+    /// Share of each class held out to measure, where the folder has no val/ of its own. The bytes of a file and --seed
+    /// decide which: other names change nothing, and photos that come or go move few others
     #[arg(long, value_name = "SHARE", default_value_t = 0.2, help_heading = "Data")]
     pub validation_split: f64,
 

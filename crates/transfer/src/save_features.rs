@@ -109,6 +109,7 @@ pub fn check_folder(to: &Path, photos: &Path) -> Result<()> {
     usable_folder(photos, to, "--save-features")?;
     match fs::read_dir(to).map(|mut entries| entries.next().is_some()) {
         Ok(true) => Err(Error::output(to, "the folder is not empty", "name a new one with --save-features")),
+        Err(e) if e.kind() != io::ErrorKind::NotFound => Err(Error::write(to, &e)),
         _ => Ok(()),
     }
 }

@@ -56,18 +56,18 @@ impl Folder {
         let (path, record) = (self.file(i), &self.manifest.tensors[i]);
         if !path.exists() {
             let detail = format!("{} is not there, and its {FILE_NAME} lists it", record.file);
-            return Err(WeightsError::damaged(&self.path, detail));
+            return Err(unlike_converted(&self.path, detail));
         }
         let tensor = npy::map(&path).map_err(|e| match e {
             TensorError::Format { expected, found, .. } => {
-                WeightsError::damaged(&path, format!("expected {expected}, found {found}"))
+                unlike_converted(&path, format!("expected {expected}, found {found}"))
             }
             e => e.into(),
         })?;
         if **tensor.shape() != record.shape[..] {
             let detail =
                 format!("it has the shape {}, but {FILE_NAME} says {:?}", tensor.shape(), record.shape);
-            return Err(WeightsError::damaged(&path, detail));
+            return Err(unlike_converted(&path, detail));
         }
         Ok(tensor)
     }
@@ -89,6 +89,10 @@ impl Folder {
         let found = sha256_of(&path)?;
         if found == *expected { Ok(()) } else { Err(altered(path, expected, found)) }
     }
+}
+
+fn unlike_converted(path: &Path, detail: String) -> WeightsError {
+    WeightsError::Damaged { path: path.to_owned(), detail, remedy: CONVERT_AGAIN }
 }
 
 fn altered(path: PathBuf, expected: &str, found: String) -> WeightsError {

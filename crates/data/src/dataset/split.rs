@@ -11,10 +11,10 @@ impl Dataset {
     /// Of the n samples of a class, round(fraction · n) are held out, half up; at least one and not all, as long as
     /// the class has two. A class of one sample stays with training. A fraction of 0 holds out nothing.
     ///
-    /// Which ones follows from the pictures: each draws its rank from the stream (seed, `Split`, 0, 40 bits of its digest), and
-    /// the first in rank are held out. So a picture keeps its part when it is renamed, and, but at the border, when others
-    /// come or go: what was trained on yesterday is not measured with today. And copies of a picture stay together, or one
-    /// would be learnt by heart and the other measured with; the number held out gives way for them by as little as can be.
+    /// Which ones follows from the files' bytes: each draws its rank from the stream (seed, `Split`, 0, 40 bits of its digest),
+    /// and the first in rank are held out. So a picture keeps its part when it is renamed, and, but at the border, when others
+    /// come or go: little of what was trained on yesterday is measured with today. And copies within a class stay together,
+    /// or one would be learnt by heart and the other measured with; the number held out gives way by as little as can be.
     ///
     /// # Errors
     /// [`DataError::Setting`] if the fraction is not in 0..1, or if there is a validation part already.
@@ -40,13 +40,13 @@ impl Dataset {
                 train.iter().copied().filter(|&i| self.samples[i].label == class).collect();
             let n = members.len();
             let mut held_out = if n < 2 { 0 } else { ((fraction * n as f64 + 0.5) as usize).clamp(1, n - 1) };
-            let rank = |i: usize| rank(seed, &self.samples[i].digest);
-            members.sort_by_cached_key(|&i| rank(i));
+            let rank_of = |i: usize| rank(seed, &self.samples[i].digest);
+            members.sort_by_cached_key(|&i| rank_of(i));
             if held_out > 0 {
                 // Before or behind all copies of the picture at the border, whichever is nearer.
-                let border = rank(members[held_out]);
-                let before = members.partition_point(|&i| rank(i) < border);
-                let behind = members.partition_point(|&i| rank(i) <= border);
+                let border = rank_of(members[held_out]);
+                let before = members.partition_point(|&i| rank_of(i) < border);
+                let behind = members.partition_point(|&i| rank_of(i) <= border);
                 let cuts = [before, behind].into_iter().filter(|cut| (1..n).contains(cut));
                 held_out = cuts.min_by_key(|cut| cut.abs_diff(held_out)).unwrap_or(held_out);
             }
@@ -73,7 +73,7 @@ impl Dataset {
     }
 }
 
-/// The place of a picture among those of its class: random, and the same for copies of it alone.
+/// The place of a picture among those of its class: random, and the same only for copies of it.
 fn rank(seed: u64, digest: &[u8; 32]) -> (u64, &[u8; 32]) {
     let name = digest[..5].iter().fold(0, |name, &byte| name << 8 | u64::from(byte));
     (Stream::new(seed, Purpose::Split, 0, name).next_u64(), digest)

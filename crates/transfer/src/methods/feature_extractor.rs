@@ -30,7 +30,7 @@ pub struct FeatureExtractor {
     save_features: Option<PathBuf>,
 
     /// Whether to measure in the end what the pre-trained base was worth: the same network trained from nothing, and the
-    /// pixels themselves, on the same photos. `auto`: on coats, where it takes half a minute
+    /// pixels themselves, on the same photos. `auto`: on coats, where it takes some ten seconds
     #[arg(long, value_name = "auto|on|off", value_enum, default_value_t = Compare::Auto, help_heading = "Method")]
     compare: Compare,
 }
