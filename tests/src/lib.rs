@@ -9,6 +9,7 @@
 //! | `GRAFT_GOLDEN` | figures that Keras computed (`make_golden.py`) | `../shared/golden` | default: skipped; named: failed |
 //! | `GRAFT_WEIGHTS` | VGG16's convolutions in Keras's .h5 | `../shared/weights/vgg16_notop.h5` | default: skipped; named: failed |
 //! | `GRAFT_TOP_H5` | a VGG16 with its top (`make_top_golden.py`) | none | not named: skipped; named: failed |
+//! | `GRAFT_CIFAR10` | CIFAR-10 as pictures: `test/` with a sub-folder per class | none | not named: skipped; named: failed |
 //!
 //! Relative paths are seen from the workspace's root.
 #![forbid(unsafe_code)]
@@ -50,6 +51,14 @@ pub fn weights() -> Option<PathBuf> {
 /// If `GRAFT_TOP_H5` names what is not there.
 pub fn weights_with_top() -> Option<PathBuf> {
     find("GRAFT_TOP_H5", None, "")
+}
+
+/// CIFAR-10, a folder with `test/`.
+///
+/// # Panics
+/// If `GRAFT_CIFAR10` names what is not there.
+pub fn cifar10() -> Option<PathBuf> {
+    find("GRAFT_CIFAR10", None, "")
 }
 
 /// Anything else beside the project, such as `data/ants_and_bees`.
