@@ -67,12 +67,19 @@ pub(crate) fn check(recipe: &Recipe, options: &Options) -> Result<Head> {
     recipe.head.parse().map_err(|e| Error::Usage(format!("--head: {e}")))
 }
 
-/// Refuses a run whose results or features would lie among the photos, or features that cannot be kept.
+/// Refuses a run whose results would lie among the photos.
 ///
 /// # Errors
-/// As [`outside_of_photos`] and [`usable_folder`].
-pub(crate) fn check_places(photos: &Path, options: &Options) -> Result<()> {
-    outside_of_photos(photos, options.out.as_deref().unwrap_or(Path::new(RUNS)), "--out")?;
+/// As [`outside_of_photos`].
+pub(crate) fn check_out(photos: &Path, options: &Options) -> Result<()> {
+    outside_of_photos(photos, options.out.as_deref().unwrap_or(Path::new(RUNS)), "--out")
+}
+
+/// Refuses features that cannot be kept where they are asked to be.
+///
+/// # Errors
+/// As [`usable_folder`].
+pub(crate) fn check_feature_cache(photos: &Path, options: &Options) -> Result<()> {
     match CacheChoice::parse(&options.feature_cache) {
         CacheChoice::Folder(folder) => usable_folder(photos, &folder, "--feature-cache"),
         CacheChoice::Auto | CacheChoice::Off => Ok(()),

@@ -13,7 +13,7 @@ use graft_nn::{Sequential, summary};
 use serde::Serialize;
 
 use crate::base::Base;
-use crate::check::{check, check_places};
+use crate::check::{check, check_feature_cache, check_out};
 use crate::command_line::parse_method;
 use crate::comparison::{self, Comparison, Contender, trained_weights};
 use crate::inputs::Data;
@@ -54,10 +54,11 @@ fn run<M: Method>(method: &M) -> Result<()> {
     let recipe = method.resolved(&inputs);
     let head = check(&recipe, method.options())?;
     inputs.prepare(method.options())?;
+    check_feature_cache(&inputs.folder, method.options())?;
     if method.instead_of_training(&inputs, threads)? {
         return Ok(());
     }
-    check_places(&inputs.folder, method.options())?;
+    check_out(&inputs.folder, method.options())?;
     let folder = RunFolder::create(method.options().out.as_deref(), recipe.method)?;
     let outcome =
         Run { method, recipe: &recipe, inputs: &inputs, threads, folder: &folder, begun }.train(&head);

@@ -201,6 +201,13 @@ fn features_are_written_for_classes_and_for_a_flat_folder() {
     fs::write(dir.path().join("photos/red/torn.png"), "no picture").unwrap();
     let flat =
         ["--data", "photos/red", "--weights", weights, "--image-size", "64", "--save-features", "flat"];
+    let no_cache = [&flat[..], &["--feature-cache", "photos/red/torn.png"]].concat();
+    let output = run("feature-extractor", dir.path(), &no_cache);
+    assert_eq!(output.status.code(), Some(2), "{}", stderr(&output));
+    assert!(
+        !stderr(&output).contains("left out") && !dir.path().join("flat").exists(),
+        "told before the work"
+    );
     let output = run("feature-extractor", dir.path(), &flat);
     assert_eq!(output.status.code(), Some(7), "one of eleven failed: {}", stderr(&output));
     let features = graft_tensor::npy::read(dir.path().join("flat/features.npy")).unwrap();

@@ -21,7 +21,7 @@ use std::ops::Range;
 use super::Conv2dShape;
 use crate::gemm::pack::{Left, Packed, lines};
 use crate::gemm::panels::Columns;
-use crate::gemm::tile::LINE;
+use crate::gemm::tile::{LINE, Line};
 
 /// The patches of a batch of maps (n, h, w, c).
 #[derive(Copy, Clone)]
@@ -144,12 +144,7 @@ impl<'a> Patches<'a> {
 
 impl Left for Patches<'_> {
     #[inline(always)]
-    fn pack<'p>(
-        &'p self,
-        rows: Range<usize>,
-        ks: Range<usize>,
-        scratch: &'p mut [[f32; LINE]],
-    ) -> Packed<'p> {
+    fn pack<'p>(&'p self, rows: Range<usize>, ks: Range<usize>, scratch: &'p mut [Line]) -> Packed<'p> {
         lines(rows, ks, scratch, |pixel, taps, held| {
             self.gather(pixel, taps, held);
             None
@@ -167,12 +162,7 @@ pub(super) struct Transposed<'a> {
 
 impl Left for Transposed<'_> {
     #[inline(always)]
-    fn pack<'p>(
-        &'p self,
-        rows: Range<usize>,
-        ks: Range<usize>,
-        scratch: &'p mut [[f32; LINE]],
-    ) -> Packed<'p> {
+    fn pack<'p>(&'p self, rows: Range<usize>, ks: Range<usize>, scratch: &'p mut [Line]) -> Packed<'p> {
         let (p, panel) = (&self.patches, &mut scratch[..ks.len()]);
         let run = p.kernel[1] * p.c;
         let (ky, offset) = (rows.start / run, rows.start % run);

@@ -28,7 +28,7 @@ use std::ops::Range;
 use super::blocks::block_size;
 use super::pack::{Copying, Left, Packed, Right};
 use super::panels::Lines;
-use super::tile::{Ahead, Beside, KC, LINE, Rows, Target, WithTile, tile_beside, with_tile};
+use super::tile::{Ahead, Beside, KC, LINE, Line, Rows, Target, WithTile, tile_beside, with_tile};
 use super::{Epilogue, GemmShape};
 use crate::isa::Isa;
 use crate::parallel::{BlockMut, even_parts, for_each_block, with_scratch};
@@ -127,7 +127,7 @@ impl<S: Simd, A: Left> Part<'_, S, A> {
         &self,
         block: &mut BlockMut<'_>,
         panels_b: &[[f32; NR]],
-        packed_a: &mut [[f32; LINE]],
+        packed_a: &mut [Line],
     ) {
         let (depth, width) = (self.ks.len(), self.cols.len());
         let (mut packed, mut next_packed) = packed_a.split_at_mut(packed_a.len() / 2);

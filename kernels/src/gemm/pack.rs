@@ -15,7 +15,7 @@ use std::ops::Range;
 
 use super::MatRef;
 use super::panels::{Columns, Lines, Panel};
-use super::tile::{Ahead, Beside, KC, LINE, Target};
+use super::tile::{Ahead, Beside, KC, LINE, Line, Target};
 use crate::half::Narrow;
 use crate::simd::Simd;
 
@@ -55,8 +55,7 @@ impl Panel for Packed<'_> {
 /// The left operand of a product, (m, k).
 pub(crate) trait Left: Sync {
     /// Packs these rows (at most MR) and these k (at most KC) into `scratch`, which has a line for each k.
-    fn pack<'p>(&'p self, rows: Range<usize>, ks: Range<usize>, scratch: &'p mut [[f32; LINE]])
-    -> Packed<'p>;
+    fn pack<'p>(&'p self, rows: Range<usize>, ks: Range<usize>, scratch: &'p mut [Line]) -> Packed<'p>;
 
     /// Where these k of these rows lie, if those of a row lie together: then they can be packed a line at a time, while
     /// something else is computed ([`Copying`]).
@@ -94,7 +93,7 @@ pub(crate) struct Copying<'a, 'p> {
     far: usize,
     /// Lines of a row, and how many are still to come of this one.
     lines: [usize; 2],
-    to: &'p mut [[f32; LINE]],
+    to: &'p mut [Line],
     /// Where the next line goes; beyond the end if there is none.
     at: usize,
     /// How many there are, and the number of this one.
@@ -104,7 +103,7 @@ pub(crate) struct Copying<'a, 'p> {
 impl<'a, 'p> Copying<'a, 'p> {
     /// None of them is there yet; `to` has room for them.
     #[inline(always)]
-    pub(crate) fn new(from: Lying<'a>, to: &'p mut [[f32; LINE]]) -> Self {
+    pub(crate) fn new(from: Lying<'a>, to: &'p mut [Line]) -> Self {
         let Lying { data, first, stride, rows, len } = from;
         let lines = len.div_ceil(LINE);
         Self {
@@ -201,12 +200,7 @@ impl Right for NarrowRef<'_> {
 
 impl Left for MatRef<'_> {
     #[inline(always)]
-    fn pack<'p>(
-        &'p self,
-        rows: Range<usize>,
-        ks: Range<usize>,
-        scratch: &'p mut [[f32; LINE]],
-    ) -> Packed<'p> {
+    fn pack<'p>(&'p self, rows: Range<usize>, ks: Range<usize>, scratch: &'p mut [Line]) -> Packed<'p> {
         let [row_stride, col_stride] = self.strides;
         if row_stride == 1 && col_stride != 1 {
             let a = &mut scratch[..ks.len()];
@@ -240,7 +234,7 @@ impl Left for MatRef<'_> {
 pub(crate) fn lines<'p, 'a>(
     rows: Range<usize>,
     ks: Range<usize>,
-    scratch: &'p mut [[f32; LINE]],
+    scratch: &'p mut [Line],
     row: impl Fn(usize, Range<usize>, &mut [f32]) -> Option<&'a [f32]>,
 ) -> Packed<'p> {
     let (count, mut held) = (rows.len(), [0.0; KC]);

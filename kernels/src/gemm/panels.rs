@@ -3,7 +3,7 @@
 //! Which is best depends on where the numbers come from. [`Lines`] and [`Columns`] are copies, made by whichever way memory
 //! is read fast ([`super::pack`]); [`InPlace`] and [`Pixels`] are no copies at all.
 
-use super::tile::{Ahead, Beside, LINE, Target};
+use super::tile::{Ahead, Beside, LINE, Line, Target};
 use crate::simd::Simd;
 
 /// Steps of k that follow each other without a jump: counting costs the units that multiply a few percent of their time.
@@ -35,7 +35,7 @@ pub(crate) trait Panel: Copy {
 /// 16 k of the first row, 16 of the second, and so on for all rows; then the next 16 k. A row's numbers are copied a
 /// cache line at a time, and a tile finds all of its rows at distances known to the compiler.
 #[derive(Copy, Clone)]
-pub(crate) struct Lines<'a>(pub(crate) &'a [[f32; LINE]]);
+pub(crate) struct Lines<'a>(pub(crate) &'a [Line]);
 
 impl Panel for Lines<'_> {
     #[inline(always)]
@@ -99,7 +99,7 @@ impl Panel for Lines<'_> {
 #[derive(Copy, Clone)]
 pub(crate) struct Columns<'a> {
     /// A line for each k.
-    pub(crate) a: &'a [[f32; LINE]],
+    pub(crate) a: &'a [Line],
     /// Where the first row is in each.
     pub(crate) first: usize,
 }

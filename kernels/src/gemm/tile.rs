@@ -47,6 +47,9 @@ pub(crate) const KC: usize = 256;
 /// Numbers of a cache line.
 pub(crate) const LINE: usize = 16;
 
+/// As many numbers as a cache line has.
+pub(crate) type Line = [f32; LINE];
+
 /// Rows of a tile that are stored without a jump.
 const ROWS_UNROLLED: usize = 7;
 
@@ -96,7 +99,7 @@ impl<const NR: usize> Target<NR> for Rows<'_, NR> {
 #[derive(Copy, Clone, Default)]
 pub(crate) struct Ahead<'a> {
     /// Into L1: the A of the next tile.
-    pub(crate) a: &'a [[f32; LINE]],
+    pub(crate) a: &'a [Line],
     /// Into L1: rows of C, so many numbers behind the tile's own (0: these themselves).
     pub(crate) c: Option<usize>,
     /// Into L2: what will be wanted a little later.

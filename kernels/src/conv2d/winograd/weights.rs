@@ -33,7 +33,7 @@ use super::transform::{PLANES, TAPS};
 use super::views::Planes;
 use crate::conv2d::Conv2dShape;
 use crate::gemm::panels::Columns;
-use crate::gemm::tile::{Ahead, LINE, Rows, WithTile, tile, with_tile};
+use crate::gemm::tile::{Ahead, LINE, Line, Rows, WithTile, tile, with_tile};
 use crate::isa::Isa;
 use crate::parallel::{even_parts, with_scratch};
 use crate::simd::Simd;
@@ -161,7 +161,7 @@ impl<'a, S: Simd, const NR: usize> Part<'a, S, NR> {
     }
 
     /// X of a region.
-    fn x_at_points(&self, region: &Region, to: &mut [[f32; LINE]]) {
+    fn x_at_points(&self, region: &Region, to: &mut [Line]) {
         let (s, input, tiles) = (self.s, Input { m: self.m, x: self.x }, region.tiles());
         s.vectorize(
             #[inline(always)]
@@ -197,7 +197,7 @@ impl<'a, S: Simd, const NR: usize> Part<'a, S, NR> {
     fn add_products<const MR: usize, const NV: usize>(
         &self,
         index: usize,
-        x: &[[f32; LINE]],
+        x: &[Line],
         y: &[[f32; NR]],
         products: &mut [[f32; NR]],
     ) {
